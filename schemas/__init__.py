@@ -1,0 +1,1 @@
+"""The data contract: one pandera model a table, the column types, the validation gate. No computation belongs here."""

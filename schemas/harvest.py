@@ -1,0 +1,114 @@
+"""Tables of the harvest layer: what could be sold tonight, what it saves, what became of earlier instructions."""
+
+from __future__ import annotations
+
+import pandera.polars as pa
+import polars as pl
+
+from schemas.base import Table
+from schemas.fields import BASIS_STATUS, Cents, Instant, Money, Quantity
+from schemas.tax import TERMS
+
+SCENARIOS = ("best", "wash_safe")
+CONFIDENCE = ("high", "medium", "low")
+
+
+class Holdings(Table):
+    """An open lot at tonight's price. `why_not` says why it is not up for sale (null: it is)."""
+
+    return_id: str
+    taxpayer_id: str
+    account_id: str
+    asset: str
+    lot_id: str
+    quantity: Quantity = pa.Field(gt=0)
+    basis: Money = pa.Field(nullable=True)
+    price: Quantity = pa.Field(nullable=True)
+    priced_at: Instant = pa.Field(nullable=True)
+    value: Money = pa.Field(nullable=True)
+    unrealized_gain: Money = pa.Field(nullable=True)
+    term: str = pa.Field(isin=TERMS)
+    long_term_from: pl.Date
+    basis_status: str = pa.Field(isin=BASIS_STATUS)
+    why_not: str = pa.Field(nullable=True)
+
+
+class HarvestRecommendations(Table):
+    """A lot to act on. Per-lot values are marginal in rank order and sum to the summary; costs are positive."""
+
+    recommendation_id: str
+    scenario: str = pa.Field(isin=SCENARIOS)
+    return_id: str
+    taxpayer_id: str
+    as_of: pl.Date
+    rank: int = pa.Field(ge=1)
+    action: str
+    account_id: str
+    asset: str
+    lot_id: str
+    quantity: Quantity = pa.Field(gt=0)
+    price: Quantity = pa.Field(gt=0)
+    proceeds: Money
+    basis: Money
+    unrealized_gain: Money
+    term: str = pa.Field(isin=TERMS)
+    regular_saved: Cents
+    amt_saved: Cents
+    niit_saved: Cents
+    state_saved: Cents = pa.Field(nullable=True)
+    tax_saved_now: Cents
+    carryforward_value: Cents
+    later_tax_cost: Cents
+    trading_cost: Cents
+    net_benefit: Cents
+    lot_identification: str
+    record_before: str
+    rebuy_not_before: str
+    confidence: str = pa.Field(isin=CONFIDENCE)
+    reason: str
+
+    class Config:
+        """The id is stable over nights while lot, scenario and year stay the same."""
+
+        unique = ["recommendation_id"]
+
+
+class HarvestSummary(Table):
+    """A return tonight: what the whole plan is worth, or why there is none."""
+
+    scenario: str = pa.Field(isin=SCENARIOS)
+    return_id: str
+    as_of: pl.Date
+    tax_year: int
+    tax_before: Cents = pa.Field(nullable=True)
+    tax_after: Cents = pa.Field(nullable=True)
+    tax_saved_now: Cents = pa.Field(nullable=True)
+    short_term_out_before: Cents = pa.Field(nullable=True)
+    short_term_out_after: Cents = pa.Field(nullable=True)
+    long_term_out_before: Cents = pa.Field(nullable=True)
+    long_term_out_after: Cents = pa.Field(nullable=True)
+    loss_available: Cents
+    loss_harvested: Cents
+    carryforward_value: Cents = pa.Field(nullable=True)
+    later_tax_cost: Cents = pa.Field(nullable=True)
+    trading_cost: Cents = pa.Field(nullable=True)
+    net_benefit: Cents = pa.Field(nullable=True)
+    deadline: Instant
+    verdict: str
+    explanation: str
+
+    class Config:
+        """One row a return and scenario."""
+
+        unique = ["scenario", "return_id"]
+
+
+class Instructions(Table):
+    """An instruction and what became of it."""
+
+    instruction_id: str
+    recommendation_id: str = pa.Field(nullable=True)
+    event_id: str = pa.Field(nullable=True)
+    executed_quantity: Quantity = pa.Field(nullable=True)
+    adequate: bool = pa.Field(nullable=True)
+    why: str

@@ -1,0 +1,75 @@
+"""Tables of the intake layer: the files taken in, their rows as text, and the legs that the parsers read in them."""
+
+from __future__ import annotations
+
+import pandera.polars as pa
+import polars as pl
+
+from schemas.base import Table
+from schemas.fields import KINDS, QUANTITY_LIMIT, Instant, Money, Quantity
+
+FILE_STATUS = ("parsed", "unknown_format", "unreadable", "empty", "duplicate", "withdrawn")
+
+
+class Files(Table):
+    """A file taken in, by account; `file_id` is the SHA-256 of its bytes."""
+
+    file_id: str
+    account_id: str
+    path: str
+    source: str = pa.Field(nullable=True)
+    parser_version: int = pa.Field(nullable=True)
+    rows: int = pa.Field(ge=0)
+    rows_rejected: int = pa.Field(ge=0)
+    first_event_at: Instant = pa.Field(nullable=True)
+    last_event_at: Instant = pa.Field(nullable=True)
+    status: str = pa.Field(isin=FILE_STATUS)
+    message: str = pa.Field(nullable=True)
+
+    class Config:
+        """One row a file of an account."""
+
+        unique = ["account_id", "file_id"]
+
+
+class RawRows(Table):
+    """A row of a file as text cells; `reason` says why a row could not be used (null: it was used)."""
+
+    account_id: str
+    file_id: str
+    row_no: int = pa.Field(ge=1)
+    cells: pl.List = pa.Field(dtype_kwargs={"inner": pl.String})
+    reason: str = pa.Field(nullable=True)
+
+    class Config:
+        """Line number in the file, counted from 1 as an editor shows it."""
+
+        unique = ["account_id", "file_id", "row_no"]
+
+
+class Legs(Table):
+    """One side of an economic fact as one row of a file states it: something sent, received or paid as a fee.
+
+    `row_key` is what a re-download of the same fact keeps (the source's own id, or the row's content); `group_key`
+    joins the legs of one fact across rows and files (null: the row alone is the fact). `kind` is null where only the
+    assets tell (a group of legs on both sides is then a trade). `quantity` is positive; `balance` is the running
+    balance after the row where the export carries one; `usd_value` the fair value of the fact before fees where the
+    row states it; `rounded` marks digits past the 18th.
+    """
+
+    account_id: str
+    file_id: str
+    row_no: int = pa.Field(ge=1)
+    source: str
+    row_key: str
+    group_key: str = pa.Field(nullable=True)
+    occurred_at: Instant
+    kind: str = pa.Field(isin=KINDS, nullable=True)
+    role: str = pa.Field(isin=("sent", "received", "fee"))
+    asset: str = pa.Field(str_length={"min_value": 1, "max_value": 128})
+    quantity: Quantity = pa.Field(gt=0, lt=QUANTITY_LIMIT)
+    usd_value: Money = pa.Field(nullable=True, ge=0)
+    tx_id: str = pa.Field(nullable=True)
+    balance: Quantity = pa.Field(nullable=True)
+    note: str = pa.Field(nullable=True)
+    rounded: bool

@@ -1,0 +1,131 @@
+"""Tables of the ledger layer: canonical events, their sources, matched transfers, prices, movements of units."""
+
+from __future__ import annotations
+
+import pandera.polars as pa
+import polars as pl
+
+from schemas.base import Table
+from schemas.fields import BASIS_STATUS, KINDS, METHODS, QUANTITY_LIMIT, Instant, Money, Quantity
+
+
+class Events(Table):
+    """A canonical event: one economic fact of one account.
+
+    `sent`, `received` and `fee` are gross and apart from each other: a fee is never inside the other two. `usd_value`
+    is the fair value of the event before fees, `fee_usd_value` that of the fee; null where nothing prices them.
+    """
+
+    event_id: str
+    taxpayer_id: str
+    account_id: str
+    occurred_at: Instant
+    tax_date: pl.Date
+    tax_year: int
+    kind: str = pa.Field(isin=KINDS)
+    sent_quantity: Quantity = pa.Field(nullable=True, gt=0, lt=QUANTITY_LIMIT)
+    sent_asset: str = pa.Field(nullable=True)
+    received_quantity: Quantity = pa.Field(nullable=True, gt=0, lt=QUANTITY_LIMIT)
+    received_asset: str = pa.Field(nullable=True)
+    fee_quantity: Quantity = pa.Field(nullable=True, gt=0, lt=QUANTITY_LIMIT)
+    fee_asset: str = pa.Field(nullable=True)
+    usd_value: Money = pa.Field(nullable=True, ge=0)
+    fee_usd_value: Money = pa.Field(nullable=True, ge=0)
+    price_source: str = pa.Field(nullable=True)
+    price_age_days: int = pa.Field(nullable=True)
+    tx_id: str = pa.Field(nullable=True)
+    source: str
+    note: str = pa.Field(nullable=True)
+
+    class Config:
+        """The id comes from content."""
+
+        unique = ["event_id"]
+
+
+class EventSources(Table):
+    """A raw row behind an event."""
+
+    event_id: str
+    account_id: str
+    file_id: str
+    row_no: int
+    role: str = pa.Field(isin=("sent", "received", "fee"))
+
+
+class Transfers(Table):
+    """A move between two accounts of the firm's clients: the withdrawal and the deposit that are one fact.
+
+    `score` 0-100; `quantity` is what arrived; `fee_quantity` what the move cost in the moved asset.
+    """
+
+    transfer_id: str
+    out_event_id: str
+    in_event_id: str
+    out_taxpayer_id: str
+    in_taxpayer_id: str
+    asset: str
+    quantity: Quantity = pa.Field(gt=0)
+    fee_quantity: Quantity = pa.Field(ge=0)
+    score: int = pa.Field(ge=0, le=100)
+    matched_by: str
+
+    class Config:
+        """An event belongs to one transfer at most."""
+
+        unique = ["transfer_id"]
+
+
+class Prices(Table):
+    """A price of the firm's files: USD a unit at an instant (a dated price stands for the close of its day)."""
+
+    asset: str
+    priced_at: Instant
+    usd: Quantity = pa.Field(gt=0, lt=QUANTITY_LIMIT)
+    source: str
+
+    class Config:
+        """One price an asset and instant: two that differ are a review item, the later file name wins."""
+
+        unique = ["asset", "priced_at"]
+
+
+class Movements(Table):
+    """What the lot book takes: units that enter, leave or move, in the order in which it takes them.
+
+    `movement`: acquire (opens a lot), dispose (a taxable or tax-free exit, see `disposal_kind`), depart and arrive
+    (the two ends of a transfer), outside (a withdrawal that nothing matches), convert_out and convert_in (units that
+    become another asset with basis and date kept). `amount` is the basis of what is acquired or the proceeds of what
+    is disposed of, null where unknown. `leg` is received, sent or fee; `movement_id` = event_id + leg.
+    """
+
+    taxpayer_id: str
+    asset: str
+    account_id: str
+    wallet: str
+    movement_id: str
+    event_id: str
+    leg: str
+    occurred_at: Instant
+    sequence: int
+    tax_date: pl.Date
+    tax_year: int
+    movement: str = pa.Field(isin=("acquire", "dispose", "depart", "arrive", "outside", "convert_out", "convert_in"))
+    quantity: Quantity = pa.Field(gt=0)
+    amount: Money = pa.Field(nullable=True, ge=0)
+    loss_amount: Money = pa.Field(nullable=True, ge=0)
+    acquired_at: Instant = pa.Field(nullable=True)
+    date_acquired: pl.Date = pa.Field(nullable=True)
+    long_term_from: pl.Date = pa.Field(nullable=True)
+    loss_long_term_from: pl.Date = pa.Field(nullable=True)
+    origin: str = pa.Field(nullable=True)
+    basis_status: str = pa.Field(nullable=True, isin=BASIS_STATUS)
+    disposal_kind: str = pa.Field(nullable=True)
+    lot_method: str = pa.Field(nullable=True, isin=METHODS)
+    picked_lot_id: str = pa.Field(nullable=True)
+    link: str = pa.Field(nullable=True)
+
+    class Config:
+        """`link` is the transfer_id of depart/arrive and the event_id of convert_out/convert_in."""
+
+        unique = ["movement_id", "movement"]

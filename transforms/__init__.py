@@ -1,0 +1,1 @@
+"""Pure functions, frames in and frames out: the law, the lots, the advice. No Dagster, no DuckDB, no files here."""

@@ -1,0 +1,1 @@
+"""The law: parameters as data, worksheets and tax as code that cites its source."""
