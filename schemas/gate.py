@@ -17,7 +17,7 @@ class Checked(NamedTuple):
     """The rows that failed, with one more column `why`: `column: check` joined by '; '."""
 
 
-class SchemaMismatch(Exception):
+class SchemaMismatchError(Exception):
     """A frame whose columns or types are not the model's: a defect of the code, never of a client's row."""
 
 
@@ -42,7 +42,7 @@ def check(frame: pl.DataFrame, model: type[pa.DataFrameModel]) -> Checked:
     """Validate every row of `frame` against `model`.
 
     Raises:
-        SchemaMismatch: columns or types differ from the model (the message names columns, never cells).
+        SchemaMismatchError: columns or types differ from the model (the message names columns, never cells).
     """
     try:
         return Checked(model.validate(frame, lazy=True), frame.clear().with_columns(why=pl.lit("", pl.String)))
@@ -50,7 +50,9 @@ def check(frame: pl.DataFrame, model: type[pa.DataFrameModel]) -> Checked:
         cases = errors.failure_cases
     if cases["index"].null_count() > 0:
         faults = cases.filter(pl.col("index").is_null()).select("column", "check").unique().sort("column", "check")
-        raise SchemaMismatch(f"{model.__name__}: " + "; ".join(f"{c}: {k}" for c, k in faults.iter_rows())) from None
+        raise SchemaMismatchError(
+            f"{model.__name__}: " + "; ".join(f"{c}: {k}" for c, k in faults.iter_rows())
+        ) from None
     reasons = (
         cases.select(pl.col("index").cast(pl.UInt32), why=pl.format("{}: {}", "column", "check"))
         .unique()

@@ -14,7 +14,11 @@ CONFIDENCE = ("high", "medium", "low")
 
 
 class Holdings(Table):
-    """An open lot at tonight's price. `why_not` says why it is not up for sale (null: it is)."""
+    """An open lot at tonight's price. `why_not` says why it is not up for sale (null: it is).
+
+    `basis` is the basis for gain; `unrealized_gain` is what a sale tonight would realize, so that for a gift whose
+    basis for loss is lower it is not value less basis (IRC 1015(a)). `term` and `long_term_from` go with it.
+    """
 
     return_id: str
     taxpayer_id: str
@@ -28,6 +32,7 @@ class Holdings(Table):
     value: Money = pa.Field(nullable=True)
     unrealized_gain: Money = pa.Field(nullable=True)
     term: str = pa.Field(isin=TERMS)
+    date_acquired: pl.Date
     long_term_from: pl.Date
     basis_status: str = pa.Field(isin=BASIS_STATUS)
     why_not: str = pa.Field(nullable=True)

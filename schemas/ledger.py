@@ -14,9 +14,11 @@ class Events(Table):
 
     `sent`, `received` and `fee` are gross and apart from each other: a fee is never inside the other two. `usd_value`
     is the fair value of the event before fees, `fee_usd_value` that of the fee; null where nothing prices them.
+    Events of one fact that has several assets on a side (a dust sale, a basket) share `fact_id`.
     """
 
     event_id: str
+    fact_id: str
     taxpayer_id: str
     account_id: str
     occurred_at: Instant

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+from schemas.tax import Form8949, Gains, Income
+from tests.transforms.frames import frame
+from transforms import forms
+
+PIECE = {
+    "taxpayer_id": "t", "return_id": "t", "tax_year": 2025, "account_id": "a", "asset": "BTC", "disposal_id": "d",
+    "event_id": "d", "lot_id": "l", "quantity": "0.5", "acquired_at": "2025-01-02T00:00:00", "disposed_at": "2025-03-01T00:00:00",
+    "date_acquired": "2025-01-02", "date_sold": "2025-03-01", "proceeds": "100", "basis": "60", "gain": "40", "term": "short",
+    "disposal_kind": "sell", "basis_status": "known", "lot_method": "fifo", "origin": "buy", "collectible": False, "on_return": True,
+}  # fmt: skip
+REPORTED = pl.DataFrame(
+    schema={
+        "taxpayer_id": pl.String,
+        "tax_year": pl.Int64,
+        "account_id": pl.String,
+        "asset": pl.String,
+        "basis_reported": pl.Boolean,
+    }
+)
+
+
+def line(piece: dict[str, Any], reported: pl.DataFrame = REPORTED) -> dict[str, Any]:
+    return forms.form_8949(frame(Gains, {**PIECE, **piece}), reported).row(0, named=True)
+
+
+@pytest.mark.parametrize(
+    ("year", "term", "basis_reported", "box"),
+    [
+        (2024, "short", None, "C"), (2024, "long", None, "F"),
+        (2025, "short", None, "I"), (2025, "long", None, "L"),
+        (2025, "short", False, "H"), (2025, "long", False, "K"),
+        (2026, "short", True, "G"), (2026, "long", True, "J"),
+    ],
+)  # fmt: skip
+def test_boxes_of_form_8949(year: int, term: str, basis_reported: bool | None, box: str) -> None:
+    # tax rules 3.1; never C or F for digital assets from 2025
+    key = {"taxpayer_id": ["t"], "tax_year": [year], "account_id": ["a"], "asset": ["BTC"]}
+    reported = REPORTED if basis_reported is None else pl.DataFrame({**key, "basis_reported": [basis_reported]})
+    row = line({"tax_year": year, "term": term}, reported)
+    assert (row["box"], row["part"]) == (box, "I" if term == "short" else "II")
+
+
+def test_a_line_is_rounded_to_cents_and_ties_in_itself() -> None:
+    row = line({"proceeds": "100.005", "basis": "60.004999", "gain": "40.000001"})
+    assert [str(row[c]) for c in ("proceeds", "basis", "gain")] == ["100.01", "60.00", "40.01"]
+
+
+def test_the_description_gives_the_exact_units() -> None:
+    assert line({"quantity": "0.100000000000000001"})["description"] == "0.100000000000000001 BTC"
+    assert line({"quantity": "20"})["description"] == "20 BTC"
+
+
+def test_an_inherited_lot_prints_inherited() -> None:
+    assert line({"origin": "inheritance", "term": "long"})["date_acquired"] == "INHERITED"
+
+
+def test_a_collectible_carries_code_c_and_feeds_the_28_percent_group() -> None:
+    form = forms.form_8949(
+        frame(Gains, {**PIECE, "collectible": True, "term": "long"}, {**PIECE, "term": "long", "disposal_id": "e"}),
+        REPORTED,
+    )
+    assert forms.nets(form).select(pl.all().cast(pl.String)).rows() == [("t", "2025", "0.00", "80.00", "40.00")]
+
+
+def test_ira_gifts_and_unknown_basis_stay_off_the_return() -> None:
+    pieces = frame(
+        Gains,
+        {**PIECE, "account_id": "ira"},
+        {**PIECE, "disposal_kind": "donation", "proceeds": None, "gain": "0"},
+        {**PIECE, "basis": None, "gain": None, "lot_id": None, "basis_status": "unknown", "term": None},
+        PIECE,
+    )
+    facts = pl.DataFrame({"account_id": ["a", "ira"], "taxable": [True, False]})
+    members = pl.DataFrame(
+        {"return_id": ["joint"], "tax_year": [2025], "taxpayer_id": ["t"]}, schema_overrides={"tax_year": pl.Int64}
+    )
+    assets = pl.DataFrame({"asset": ["BTC"], "collectible": [False]})
+    gains = forms.complete_gains(pieces, facts, members, assets)
+    assert gains["on_return"].to_list() == [False, False, False, True]
+    assert gains["return_id"].unique().to_list() == ["joint"]
+    assert forms.form_8949(gains, REPORTED).height == 1
+
+
+def test_the_digital_asset_question() -> None:
+    # tax rules 8: yes for a disposal or income, no for only holding or buying
+    years = pl.DataFrame({"return_id": ["t", "t"], "tax_year": [2025, 2026]}, schema_overrides={"tax_year": pl.Int64})
+    answer = forms.digital_asset_question(frame(Gains, PIECE), frame(Income), years)
+    assert answer.select("tax_year", "answer").rows() == [(2025, "yes"), (2026, "no")]
+    assert forms.form_8949(frame(Gains), REPORTED).equals(frame(Form8949))

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas import gate
+from schemas.inputs import Overrides
+from schemas.intake import Legs
+from schemas.ledger import Events
+from tests.transforms.frames import frame
+from transforms import ledger
+
+NETTING = ("etherscan",)
+
+
+def legs(*rows: dict[str, Any]) -> pl.DataFrame:
+    defaults = {"account_id": "a", "file_id": "f1", "row_no": 1, "source": "kraken", "rounded": False}
+    return frame(
+        Legs, *({"raw_asset": row["asset"], "occurred_at": "2025-03-01T10:00:00", **row} for row in rows), **defaults
+    )
+
+
+def events(*rows: dict[str, Any]) -> pl.DataFrame:
+    return ledger.assemble(ledger.distinct_legs(legs(*rows)), NETTING).events
+
+
+def test_two_rows_and_a_fee_of_one_reference_are_one_buy() -> None:
+    event = events(
+        {"row_no": 1, "row_key": "L1", "group_key": "T1", "role": "sent", "asset": "USD", "quantity": "1000"},
+        {"row_no": 1, "row_key": "L1", "group_key": "T1", "role": "fee", "asset": "USD", "quantity": "2.6"},
+        {"row_no": 2, "row_key": "L2", "group_key": "T1", "role": "received", "asset": "BTC", "quantity": "0.02"},
+    ).row(0, named=True)
+    assert (event["kind"], event["sent_asset"], event["received_asset"]) == ("buy", "USD", "BTC")
+    assert (str(event["fee_quantity"]), event["fee_asset"]) == ("2.600000000000000000", "USD")
+
+
+@pytest.mark.parametrize(
+    ("roles", "kind"),
+    [
+        ([("sent", "BTC"), ("received", "USD")], "sell"),
+        ([("sent", "BTC"), ("received", "ETH")], "trade"),
+        ([("received", "BTC")], "deposit"),
+        ([("sent", "BTC")], "withdrawal"),
+        ([("fee", "BTC")], "fee"),
+    ],
+)
+def test_without_a_stated_kind_the_sides_tell(roles: list[tuple[str, str]], kind: str) -> None:
+    rows = [
+        {"row_no": n, "row_key": str(n), "group_key": "g", "role": role, "asset": asset, "quantity": "1"}
+        for n, (role, asset) in enumerate(roles, 1)
+    ]
+    assert events(*rows)["kind"].to_list() == [kind]
+
+
+def test_a_stated_income_kind_stands() -> None:
+    reward = {"row_key": "x", "role": "received", "asset": "ADA", "quantity": "3", "kind": "staking"}
+    assert events(reward)["kind"].to_list() == ["staking"]
+
+
+def test_the_same_row_in_two_overlapping_exports_is_one_fact() -> None:
+    row = {"row_key": "same", "role": "received", "asset": "ADA", "quantity": "3"}
+    built = ledger.assemble(ledger.distinct_legs(legs({**row, "file_id": "f1"}, {**row, "file_id": "f2"})), NETTING)
+    assert built.events.height == 1
+    # and both rows are named behind it
+    assert sorted(built.sources["file_id"].to_list()) == ["f1", "f2"]
+
+
+def test_identical_rows_in_one_file_are_two_facts_even_if_another_export_shows_them_once() -> None:
+    row = {"row_key": "same", "role": "received", "asset": "ADA", "quantity": "3"}
+    twice = [{**row, "row_no": 1}, {**row, "row_no": 2}, {**row, "file_id": "f0", "row_no": 9}]
+    assert events(*twice).height == 2
+
+
+def test_event_ids_survive_a_re_download_under_another_name_and_row_order() -> None:
+    first = {"row_key": "k1", "role": "received", "asset": "ADA", "quantity": "3"}
+    second = {"row_key": "k2", "role": "received", "asset": "ADA", "quantity": "4"}
+    one = events({**first, "row_no": 1}, {**second, "row_no": 2})
+    other = events({**second, "row_no": 5, "file_id": "zz"}, {**first, "row_no": 7, "file_id": "zz"})
+    assert one["event_id"].to_list() == other["event_id"].to_list()
+
+
+def test_a_chain_refund_nets_and_an_exchange_round_trip_does_not() -> None:
+    rows = [
+        {"row_no": 1, "row_key": "1", "group_key": "0xh", "role": "sent", "asset": "ETH", "quantity": "1"},
+        {"row_no": 2, "row_key": "2", "group_key": "0xh", "role": "received", "asset": "ETH", "quantity": "0.25"},
+        {"row_no": 3, "row_key": "3", "group_key": "0xh", "role": "received", "asset": "DAI", "quantity": "1500"},
+    ]
+    swap = events(*({**row, "source": "etherscan"} for row in rows)).row(0, named=True)
+    assert swap["kind"] == "trade"
+    assert str(swap["sent_quantity"]).rstrip("0") == "0.75"
+    # on an exchange both directions are facts: three events, each a trade of its own
+    assert events(*rows)["kind"].to_list() == ["trade"] * 3
+
+
+def test_dust_of_several_coins_for_one_becomes_one_sale_each_and_one_purchase() -> None:
+    dust = events(
+        {"row_no": 1, "row_key": "1", "group_key": "d", "role": "sent", "asset": "SOL", "quantity": "0.001"},
+        {"row_no": 2, "row_key": "2", "group_key": "d", "role": "sent", "asset": "DOT", "quantity": "0.01"},
+        {"row_no": 3, "row_key": "3", "group_key": "d", "role": "received", "asset": "BNB", "quantity": "0.002"},
+    )
+    assert sorted(dust["sent_asset"].drop_nulls().to_list()) == ["DOT", "SOL"]
+    assert dust["received_asset"].drop_nulls().to_list() == ["BNB"]
+    assert dust["fact_id"].n_unique() == 1
+
+
+def test_two_coins_sent_in_one_transaction_stay_withdrawals() -> None:
+    rows = [
+        {
+            "row_no": n,
+            "row_key": asset,
+            "group_key": "0xh",
+            "role": "sent",
+            "asset": asset,
+            "quantity": "1",
+            "source": "etherscan",
+        }
+        for n, asset in enumerate(("ETH", "DAI"), 1)
+    ]
+    assert events(*rows)["kind"].to_list() == ["withdrawal", "withdrawal"]
+
+
+def test_an_override_corrects_and_one_whose_event_is_gone_comes_back() -> None:
+    before = events({"row_key": "x", "role": "received", "asset": "ADA", "quantity": "3"})
+    event_id = before["event_id"][0]
+    overrides = frame(
+        Overrides,
+        {"event_id": event_id, "field": "kind", "value": "staking", "at": "2026-01-02T00:00:00"},
+        {"event_id": event_id, "field": "kind", "value": "airdrop", "at": "2026-01-01T00:00:00"},
+        {"event_id": event_id, "field": "usd_value", "value": "12.34", "at": "2026-01-01T00:00:00"},
+        {"event_id": event_id, "field": "received_quantity", "value": "lots", "at": "2026-01-01T00:00:00"},
+        {"event_id": "ev-gone", "field": "kind", "value": "staking", "at": "2026-01-01T00:00:00"},
+    )
+    after, refused = ledger.apply_overrides(before, overrides)
+    assert after["kind"].to_list() == ["staking"]
+    assert str(after["usd_value"][0]) == "12.340000"
+    assert sorted(refused["why"].to_list()) == ["its event is gone", "the value cannot be read"]
+
+
+FACTS = st.lists(
+    st.tuples(st.sampled_from("ab"), st.sampled_from(["k1", "k2", "k3"]), st.integers(1, 5)), min_size=1, max_size=12
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(FACTS, st.randoms(use_true_random=False))
+def test_any_split_into_overlapping_files_in_any_order_gives_the_same_events(facts: list, random: Any) -> None:
+    def rows(file_id: str, chosen: list) -> list[dict[str, Any]]:
+        return [
+            {"account_id": a, "file_id": file_id, "row_no": n, "row_key": f"{k}-{q}", "role": "received",
+             "asset": "ADA", "quantity": str(q)}
+            for n, (a, k, q) in enumerate(chosen, 1)
+        ]  # fmt: skip
+
+    whole = events(*rows("whole", facts))
+    cut = random.randrange(len(facts) + 1)
+    overlap = rows("left", facts[:cut]) + rows("all", facts) + rows("right", facts[cut:])
+    random.shuffle(overlap)
+    assert events(*overlap).equals(whole)
+    dated = whole.with_columns(taxpayer_id=pl.lit("t"), tax_date=pl.date(2025, 3, 1), tax_year=pl.lit(2025, pl.Int64))
+    assert gate.check(gate.conform(dated, Events), Events).rejected.is_empty()

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.ledger import Events
+from tests.transforms.frames import frame
+from transforms import transfers
+
+NO_PAIRS = pl.DataFrame(schema={"out_event_id": pl.String, "in_event_id": pl.String})
+DEFAULTS = {"taxpayer_id": "t", "tax_date": "2025-03-01", "tax_year": 2025, "source": "test"}
+
+
+def out(event_id: str, quantity: str, at: str = "2025-03-01T10:00:00", account: str = "exchange", **more: Any) -> dict:
+    return {"event_id": event_id, "fact_id": event_id, "kind": "withdrawal", "sent_asset": "BTC", "sent_quantity": quantity,
+            "occurred_at": at, "account_id": account, **more}  # fmt: skip
+
+
+def into(event_id: str, quantity: str, at: str = "2025-03-01T10:30:00", account: str = "ledger", **more: Any) -> dict:
+    return {"event_id": event_id, "fact_id": event_id, "kind": "deposit", "received_asset": "BTC", "received_quantity": quantity,
+            "occurred_at": at, "account_id": account, **more}  # fmt: skip
+
+
+def match(*rows: dict, forced: pl.DataFrame = NO_PAIRS) -> transfers.Matched:
+    return transfers.match(frame(Events, *rows, **DEFAULTS), forced)
+
+
+def test_the_same_hash_pairs_whatever_the_time_and_case() -> None:
+    found = match(out("o", "1", tx_id="0xABC"), into("i", "1", "2025-03-09T10:00:00", tx_id="abc")).transfers
+    assert found.select("out_event_id", "in_event_id", "score", "matched_by").rows() == [("o", "i", 99, "hash")]
+
+
+def test_a_fee_inside_the_amount_is_named() -> None:
+    row = match(out("o", "1"), into("i", "0.9995")).transfers.row(0, named=True)
+    assert (row["score"], str(row["quantity"])[:6], str(row["fee_quantity"])[:6]) == (65, "0.9995", "0.0005")
+
+
+def test_two_different_hashes_are_two_moves() -> None:
+    assert match(out("o", "1", tx_id="aa"), into("i", "1", tx_id="bb")).transfers.is_empty()
+
+
+def test_nothing_pairs_across_taxpayers_within_an_account_or_past_the_window() -> None:
+    found = match(
+        out("o1", "1"), into("i1", "1", taxpayer_id="other"),
+        out("o2", "2"), into("i2", "2", account="exchange"),
+        out("o3", "3"), into("i3", "3", "2025-03-04T10:00:00"),
+        out("o4", "4"), into("i4", "4", "2025-03-01T08:59:00"),
+        out("o5", "5"), into("i5", "5.01"),
+    )  # fmt: skip
+    assert found.transfers.is_empty()
+
+
+def test_exact_amount_wins_over_a_fee_inside_and_near_over_far() -> None:
+    found = match(out("o", "1"), into("near", "0.9999"), into("exact", "1", "2025-03-02T09:00:00")).transfers
+    assert found["in_event_id"].to_list() == ["exact"]
+
+
+def test_a_tie_between_two_wallets_stays_open() -> None:
+    found = match(out("o", "1"), into("i1", "1", account="ledger"), into("i2", "1", account="trezor"))
+    assert found.transfers.is_empty()
+    assert sorted(found.ambiguous["event_id"].to_list()) == ["i1", "i2", "o"]
+
+
+def test_staff_settle_a_tie() -> None:
+    forced = pl.DataFrame({"out_event_id": ["o"], "in_event_id": ["i2"]})
+    found = match(out("o", "1"), into("i1", "1"), into("i2", "1", account="trezor"), forced=forced)
+    assert found.transfers.select("in_event_id", "score", "matched_by").rows() == [("i2", 100, "override")]
+
+
+def test_two_equal_moves_between_the_same_accounts_are_no_tie() -> None:
+    found = match(out("o1", "1"), out("o2", "1"), into("i1", "1"), into("i2", "1"))
+    assert found.transfers.height == 2
+    assert found.ambiguous.is_empty()
+
+
+def test_cash_is_no_transfer_of_lots() -> None:
+    found = match(out("o", "100", sent_asset="USD"), into("i", "100", received_asset="USD"))
+    assert found.transfers.is_empty()
+
+
+MOVES = st.lists(st.tuples(st.integers(1, 3), st.integers(0, 60), st.sampled_from(["x", "y"])), max_size=8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(MOVES, MOVES, st.randoms(use_true_random=False))
+def test_each_event_is_used_once_and_order_does_not_matter(outs: list, ins: list, random: Any) -> None:
+    rows = [out(f"o{n}", str(q), f"2025-03-01T10:{m % 60:02}:00", a) for n, (q, m, a) in enumerate(outs)]
+    rows += [into(f"i{n}", str(q), f"2025-03-01T11:{m % 60:02}:00", a) for n, (q, m, a) in enumerate(ins)]
+    found = match(*rows)
+    used = found.transfers["out_event_id"].to_list() + found.transfers["in_event_id"].to_list()
+    assert len(used) == len(set(used))
+    assert not set(used) & set(found.ambiguous["event_id"].to_list())
+    random.shuffle(rows)
+    again = match(*rows)
+    assert again.transfers.equals(found.transfers)
+    assert again.ambiguous.equals(found.ambiguous)

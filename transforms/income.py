@@ -1,0 +1,77 @@
+"""Ordinary income from receipts of coins, and what of it enters a return. Basis and lots come from the movements."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from schemas.fields import CENTS, INCOME_KINDS
+from schemas.gate import conform
+from schemas.tax import Income
+from transforms.exact import to_cents
+
+# W-2 coins are in the profile's wages already (tax rules 2.3: never counted twice)
+_SCHEDULE = {"wages": "W-2"}
+_DEFAULT_SCHEDULE = "Schedule 1 line 8v"  # Instructions Form 1040 (2025)
+_NOT_NII = ("wages",)
+
+
+def income(events: pl.DataFrame, facts: pl.DataFrame, members: pl.DataFrame, positions: pl.DataFrame) -> pl.DataFrame:
+    """Income rows: fair value at dominion and control (Notice 2014-21 A-3, A-8; Rev. Rul. 2019-24, 2023-14).
+
+    Args:
+        events: Events, valued.
+        facts: account_id, taxable (the account's results belong on an individual's return).
+        members: return_id, tax_year, taxpayer_id.
+        positions: taxpayer_id, from_year, topic, choice. Topic `<kind>_nii` with choice `no` keeps a kind out of net
+            investment income; unsettled law, the default is in.
+    """
+    rows = (
+        events.filter(pl.col("kind").is_in(INCOME_KINDS) & pl.col("received_asset").is_not_null())
+        .join(members.select("taxpayer_id", "tax_year", "return_id"), on=["taxpayer_id", "tax_year"], how="left")
+        .join(facts.select("account_id", "taxable"), on="account_id", how="left")
+        .with_columns(topic=pl.concat_str("kind", pl.lit("_nii")))
+    )
+    stands = stand(rows, positions)
+    typed = stands.with_columns(
+        income_kind="kind",
+        asset="received_asset",
+        quantity="received_quantity",
+        received_at="occurred_at",
+        date_received="tax_date",
+        schedule=pl.col("kind").replace_strict(_SCHEDULE, default=_DEFAULT_SCHEDULE, return_dtype=pl.String),
+        in_nii=~pl.col("kind").is_in(_NOT_NII) & (pl.col("choice").fill_null("yes") != "no"),
+        on_return=pl.col("taxable").fill_null(value=False),
+        return_id=pl.coalesce("return_id", "taxpayer_id"),
+    )
+    return conform(typed, Income).sort("event_id")
+
+
+def stand(rows: pl.DataFrame, positions: pl.DataFrame) -> pl.DataFrame:
+    """`rows` (taxpayer_id, tax_year, topic) with `choice`: the taxpayer's latest stand on the topic by that year.
+
+    A position without a taxpayer is the firm's default and only fills the blanks.
+    """
+    known = positions.select("taxpayer_id", "topic", "from_year", "choice").sort("from_year")
+    own = known.filter(pl.col("taxpayer_id").is_not_null())
+    firm = known.filter(pl.col("taxpayer_id").is_null()).drop("taxpayer_id").rename({"choice": "firm_choice"})
+    ordered = rows.with_row_index("_order").with_columns(pl.col("tax_year").cast(pl.Int64)).sort("tax_year")
+    joined = _latest(_latest(ordered, own, ["taxpayer_id", "topic"]), firm, ["topic"])
+    return joined.with_columns(choice=pl.coalesce("choice", "firm_choice")).sort("_order").drop("_order", "firm_choice")
+
+
+def _latest(rows: pl.DataFrame, stands: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    return rows.join_asof(
+        stands, left_on="tax_year", right_on="from_year", by=by, strategy="backward", check_sortedness=False
+    ).drop("from_year", strict=False)
+
+
+def by_return(rows: pl.DataFrame) -> pl.DataFrame:
+    """What enters a return beside the profile: return_id, tax_year, ordinary, nii, in cents (wages are in it already)."""
+    counted = rows.filter(pl.col("on_return") & (pl.col("income_kind") != "wages") & pl.col("usd_value").is_not_null())
+    cents = to_cents(pl.col("usd_value"))
+    return (
+        counted.with_columns(ordinary=cents, nii=pl.when("in_nii").then(cents).otherwise(pl.lit(0).cast(CENTS)))
+        .group_by("return_id", "tax_year")
+        .agg(pl.col("ordinary", "nii").sum().cast(CENTS))
+        .sort("return_id", "tax_year")
+    )

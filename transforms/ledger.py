@@ -1,0 +1,220 @@
+"""The ledger: legs of all files to canonical events, one an economic fact. Prices, transfers and lots come later."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import polars as pl
+
+from schemas.fields import FIAT, INSTANT, KINDS, MONEY, QUANTITY
+from schemas.gate import conform
+from schemas.ledger import Events, EventSources
+from transforms.exact import decimal_text, to_money
+from transforms.ids import content_id
+
+SIDES = ("sent", "received", "fee")
+OVERRIDABLE = (
+    "kind", "occurred_at", "usd_value", "fee_usd_value", "tx_id",
+    "sent_quantity", "sent_asset", "received_quantity", "received_asset", "fee_quantity", "fee_asset",
+)  # fmt: skip
+"""Columns of an event that `overrides.csv` may set; `transfer` (the other event's id) is read by the matcher."""
+
+_ROW = ["account_id", "source", "row_key"]
+
+
+class Ledger(NamedTuple):
+    """Events (unpriced, undated in the taxpayer's calendar), and the raw rows behind each."""
+
+    events: pl.DataFrame
+    sources: pl.DataFrame
+
+
+def distinct_legs(legs: pl.DataFrame) -> pl.DataFrame:
+    """The legs with `ordinal` (among identical rows of one file) and `primary` (the copy that counts).
+
+    Overlapping exports state one fact several times: of a row that occurs twice in one file and once in another, two
+    are facts. The copies are not dropped, so that every raw row behind an event can be named.
+    """
+    rows = legs.select(*_ROW, "file_id", "row_no").unique()
+    ordinal = pl.col("row_no").rank("ordinal").over(*_ROW, "file_id").cast(pl.Int64).alias("ordinal")
+    first = (pl.col("file_id") == pl.col("file_id").min().over(*_ROW, "ordinal")).alias("primary")
+    return legs.join(rows.with_columns(ordinal).with_columns(first), on=[*_ROW, "file_id", "row_no"], how="left")
+
+
+def assemble(legs: pl.DataFrame, netting_sources: tuple[str, ...]) -> Ledger:
+    """Join the legs of one fact into events.
+
+    Args:
+        legs: what `distinct_legs` returns, regrouped by the sources that do so, assets resolved to canonical ids.
+        netting_sources: sources whose legs of one group net by asset (a chain transaction that refunds its sender).
+
+    Returns:
+        Events without taxpayer, dates and prices (null), with `usd_value` where the file states it.
+    """
+    fact = pl.coalesce(
+        pl.concat_str(pl.lit("group:"), "group_key"),
+        pl.concat_str(pl.lit("row:"), "row_key", pl.lit("#"), pl.col("ordinal").cast(pl.String)),
+    )
+    keyed = legs.with_columns(fact=fact).with_columns(fact_id=content_id("ev-", "account_id", "source", "fact"))
+    facts = keyed.filter(pl.col("primary"))
+    heads = _heads(facts)
+    sides = _net(_sides(facts), netting_sources)
+    parts = _parts(sides)
+    events = _pivot(parts).join(heads, on="fact_id", how="left", maintain_order="left").with_columns(kind=_kind())
+    sources = (
+        keyed.join(parts.select("fact_id", "role", "asset", "event_id"), on=["fact_id", "role", "asset"], how="left")
+        .join(events.group_by("fact_id").agg(first_id=pl.col("event_id").min()), on="fact_id", how="left")
+        .with_columns(event_id=pl.coalesce("event_id", "first_id"))
+        .filter(pl.col("event_id").is_not_null())
+        .select("event_id", "account_id", "file_id", pl.col("row_no").cast(pl.Int64), "role")
+        .unique()
+    )
+    return Ledger(conform(events, Events).sort("event_id"), conform(sources, EventSources).sort(pl.all()))
+
+
+def _heads(facts: pl.DataFrame) -> pl.DataFrame:
+    """What a fact has once: account, time, explicit kind, transaction, note (the same for any order of its legs)."""
+    explicit = pl.col("kind").filter(pl.col("kind") != "fee").min()
+    return facts.group_by("fact_id").agg(
+        pl.col("account_id", "source").min(),
+        pl.col("occurred_at").min(),
+        stated_kind=pl.coalesce(explicit, pl.col("kind").min()),
+        tx_id=pl.col("tx_id").min(),
+        note=pl.col("note").min(),
+    )
+
+
+def _sides(facts: pl.DataFrame) -> pl.DataFrame:
+    """Quantity and stated value by fact, role and asset."""
+    stated = pl.when(pl.col("usd_value").null_count() == 0).then(pl.col("usd_value").sum().cast(MONEY))
+    quantity = pl.col("quantity").sum().cast(QUANTITY)
+    return facts.group_by("fact_id", "source", "role", "asset").agg(quantity, usd_value=stated)
+
+
+def _net(sides: pl.DataFrame, netting_sources: tuple[str, ...]) -> pl.DataFrame:
+    """Of an asset that one chain transaction both sends and receives, only the difference moved."""
+    moves = pl.col("role") != "fee"
+    directions = pl.col("role").filter(moves).n_unique().over("fact_id", "asset")
+    nets = pl.col("source").is_in(netting_sources) & moves & (directions > 1)
+    signed = pl.when(pl.col("role") == "sent").then(-pl.col("quantity")).otherwise(pl.col("quantity"))
+    netted = (
+        sides.filter(nets)
+        .with_columns(price=pl.col("usd_value").cast(QUANTITY) / pl.col("quantity"))
+        .group_by("fact_id", "source", "asset")
+        .agg(net=signed.sum(), price=pl.col("price").max())
+        .filter(pl.col("net") != 0)
+        .select(
+            "fact_id",
+            "source",
+            pl.when(pl.col("net") > 0).then(pl.lit("received")).otherwise(pl.lit("sent")).alias("role"),
+            "asset",
+            quantity=pl.col("net").abs().cast(QUANTITY),
+            usd_value=to_money(pl.col("net").abs() * pl.col("price")),
+        )
+    )
+    return pl.concat([sides.filter(~nets), netted])
+
+
+def _parts(sides: pl.DataFrame) -> pl.DataFrame:
+    """Each side with the event it belongs to.
+
+    One asset a side is one event. More than one sent or received asset: each becomes an event of its own (valued on
+    its own, see the prices module), the first fee stays with a sent one. A second fee asset becomes a fee event.
+    """
+    fee = pl.col("role") == "fee"
+    rank = pl.col("asset").rank("ordinal").over("fact_id", "role")
+    basket = (~fee & (rank > 1)).any().over("fact_id")
+    label = pl.concat_str("role", pl.lit(":"), "asset")
+    bearer = label.filter(~fee).max().over("fact_id")
+    part = (
+        pl.when(fee & (rank > 1)).then(label)
+        .when(basket & fee).then(bearer)
+        .when(basket).then(label)
+    )  # fmt: skip
+    two_sided = pl.col("role").filter(~fee).n_unique().over("fact_id") > 1
+    return sides.with_columns(part=part, two_sided=two_sided).with_columns(
+        event_id=pl.when(pl.col("part").is_null())
+        .then(pl.col("fact_id"))
+        .otherwise(content_id("ev-", "fact_id", "part"))
+    )
+
+
+def _pivot(parts: pl.DataFrame) -> pl.DataFrame:
+    """One row an event with the three sides beside each other."""
+
+    def side(role: str, column: str) -> pl.Expr:
+        return pl.col(column).filter(pl.col("role") == role).first()
+
+    columns = [side(role, column).alias(f"{role}_{column}") for role in SIDES for column in ("quantity", "asset")]
+    return parts.group_by("event_id", "fact_id").agg(
+        *columns,
+        usd_value=pl.coalesce(side("received", "usd_value"), side("sent", "usd_value")),
+        fee_usd_value=side("fee", "usd_value"),
+        two_sided=pl.col("two_sided").first(),
+    )
+
+
+def _kind() -> pl.Expr:
+    """The stated kind, else what the assets on the two sides make of it."""
+    sent, received = pl.col("sent_asset").is_not_null(), pl.col("received_asset").is_not_null()
+    sent_cash = pl.col("sent_asset").is_in(FIAT).fill_null(value=False)
+    received_cash = pl.col("received_asset").is_in(FIAT).fill_null(value=False)
+    by_sides = (
+        pl.when(~sent & ~received).then(pl.lit("fee"))
+        .when(sent & received & sent_cash & ~received_cash).then(pl.lit("buy"))
+        .when(sent & received & received_cash & ~sent_cash).then(pl.lit("sell"))
+        .when(pl.col("two_sided")).then(pl.lit("trade"))
+        .when(received).then(pl.lit("deposit"))
+        .otherwise(pl.lit("withdrawal"))
+    )  # fmt: skip
+    overruled = (~sent & ~received) | pl.col("stated_kind").is_in(["buy", "sell", "trade", "fee"]).fill_null(value=True)
+    return pl.when(overruled).then(by_sides).otherwise("stated_kind")
+
+
+def apply_overrides(events: pl.DataFrame, overrides: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Staff's corrections over the events; the later `at` wins.
+
+    Returns:
+        The events, and the overrides that could not be applied with `why` (event gone, unknown field, bad value).
+    """
+    latest = overrides.sort("at").unique(["event_id", "field"], keep="last").with_columns(why=pl.lit(None, pl.String))
+    known = pl.col("field").is_in([*OVERRIDABLE, "transfer"])
+    gone = ~pl.col("event_id").is_in(events["event_id"].implode())
+    judged = latest.with_columns(
+        typed_ok=_readable(),
+    ).with_columns(
+        why=pl.when(gone).then(pl.lit("its event is gone"))
+        .when(~known).then(pl.lit("the field cannot be overridden"))
+        .when(~pl.col("typed_ok")).then(pl.lit("the value cannot be read"))
+    )  # fmt: skip
+    for field in OVERRIDABLE:
+        rows = judged.filter((pl.col("field") == field) & pl.col("why").is_null()).select("event_id", new="value")
+        if rows.height == 0:
+            continue
+        typed = _typed(field, pl.col("new"))
+        joined = events.join(rows, on="event_id", how="left", maintain_order="left")
+        events = joined.with_columns(pl.when(pl.col("new").is_not_null()).then(typed).otherwise(field).alias(field))
+        events = events.drop("new")
+    return events, judged.filter(pl.col("why").is_not_null()).drop("typed_ok")
+
+
+def _typed(field: str, text: pl.Expr) -> pl.Expr:
+    if field.endswith("_quantity"):
+        return decimal_text(text)
+    if field.endswith("usd_value"):
+        return to_money(decimal_text(text))
+    if field == "occurred_at":
+        return text.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False).cast(INSTANT)
+    return text
+
+
+def _readable() -> pl.Expr:
+    """Whether the value fits the field."""
+    amount = pl.col("field").str.contains("quantity|usd_value")
+    instant = pl.col("field") == "occurred_at"
+    return (
+        pl.when(amount).then(decimal_text(pl.col("value")) >= 0)
+        .when(instant).then(_typed("occurred_at", pl.col("value")).is_not_null())
+        .when(pl.col("field") == "kind").then(pl.col("value").is_in(KINDS))
+        .otherwise(pl.col("value").is_not_null())
+    ).fill_null(value=False)  # fmt: skip
