@@ -60,5 +60,12 @@ def check(frame: pl.DataFrame, model: type[pa.DataFrameModel]) -> Checked:
         .group_by("index")
         .agg(pl.col("why").str.join("; "))
     )
-    marked = frame.with_row_index("index").join(reasons, on="index", how="left", maintain_order="left").drop("index")
-    return Checked(marked.filter(pl.col("why").is_null()).drop("why"), marked.filter(pl.col("why").is_not_null()))
+    # the frame may have an `index` or a `why` of its own
+    marked = (
+        frame.with_row_index("#row")
+        .join(reasons.rename({"index": "#row", "why": "#why"}), on="#row", how="left", maintain_order="left")
+        .drop("#row")
+    )
+    bad = pl.col("#why").is_not_null()
+    rejected = marked.filter(bad).with_columns(why=pl.col("#why")).drop("#why")
+    return Checked(marked.filter(~bad).drop("#why"), rejected)

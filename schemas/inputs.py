@@ -47,11 +47,9 @@ OVERRIDE_FIELDS = (
     "fee_quantity", "fee_asset", "usd_value", "fee_usd_value", "tx_id", "transfer",
 )  # fmt: skip
 """What staff may correct; `transfer` names the other event of a move, or `none`."""
-ID = r"^[^\x00-\x1f\x7f/\\]{1,128}$"
-"""An id of the firm: any printable text that can also name a folder."""
-
-
-ID_EXPECTED = "1 to 128 printable characters without slashes"
+ID = r"^[^\x00-\x1f\x7f/\\.][^\x00-\x1f\x7f/\\]{0,127}$"
+"""An id of the firm: any printable text that can also name a folder (never `..`)."""
+ID_EXPECTED = "1 to 128 printable characters, no slash, no leading dot"
 
 
 def _id(*, nullable: bool = False) -> Any:
@@ -59,7 +57,8 @@ def _id(*, nullable: bool = False) -> Any:
 
 
 @cache
-def _zones() -> list[str]:
+def time_zones() -> list[str]:
+    """The IANA names of time zones."""
     return sorted(available_timezones())
 
 
@@ -92,7 +91,7 @@ class Residency(Table):
     @pa.check("time_zone", error="an IANA time zone such as America/New_York")
     def zone(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805 - pandera makes it a class method
         """The zone exists."""
-        return data.lazyframe.select(pl.col(data.key or "*").is_in(_zones()))
+        return data.lazyframe.select(pl.col(data.key or "*").is_in(time_zones()))
 
 
 class ReturnsFiled(Table):
@@ -185,7 +184,7 @@ class Accounts(Table):
     @pa.check("time_zone", error="an IANA time zone such as America/New_York")
     def zone(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805 - pandera makes it a class method
         """The zone exists."""
-        return data.lazyframe.select(pl.col(data.key or "*").is_in(_zones()))
+        return data.lazyframe.select(pl.col(data.key or "*").is_in(time_zones()))
 
 
 class Assets(Table):

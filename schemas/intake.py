@@ -85,3 +85,13 @@ class Legs(Table):
     balance: Quantity = pa.Field(nullable=True)
     note: str = pa.Field(nullable=True)
     rounded: bool
+
+
+class RowFaults(Table):
+    """The columns of `raw_rows` that the review reads: the cells stay where they are."""
+
+    account_id: str
+    file_id: str
+    row_no: int
+    status: str
+    reason: str = pa.Field(nullable=True)

@@ -98,7 +98,8 @@ class Movements(Table):
     `movement`: acquire (opens a lot), dispose (a taxable or tax-free exit, see `disposal_kind`), depart and arrive
     (the two ends of a transfer), outside (a withdrawal that nothing matches), convert_out and convert_in (units that
     become another asset with basis and date kept). `amount` is the basis of what is acquired or the proceeds of what
-    is disposed of, null where unknown. `leg` is received, sent or fee; `movement_id` = event_id + leg.
+    is disposed of (below zero where its costs exceed what came in), null where unknown. `leg` is received, sent or fee;
+    `movement_id` = event_id + leg.
     """
 
     taxpayer_id: str
@@ -114,7 +115,7 @@ class Movements(Table):
     tax_year: int
     movement: str = pa.Field(isin=("acquire", "dispose", "depart", "arrive", "outside", "convert_out", "convert_in"))
     quantity: Quantity = pa.Field(gt=0)
-    amount: Money = pa.Field(nullable=True, ge=0)
+    amount: Money = pa.Field(nullable=True)
     loss_amount: Money = pa.Field(nullable=True, ge=0)
     acquired_at: Instant = pa.Field(nullable=True)
     date_acquired: pl.Date = pa.Field(nullable=True)

@@ -273,3 +273,64 @@ class Reconciliation1099DA(Table):
     status: str
     box: str = pa.Field(nullable=True)
     code: str = pa.Field(nullable=True)
+
+
+class LotConversions(Table):
+    """A part of a lot that became a part of another asset's lot, basis and date kept (a migration, a wrap)."""
+
+    taxpayer_id: str
+    tax_year: int
+    event_id: str
+    from_asset: str
+    from_lot_id: str
+    from_quantity: Quantity = pa.Field(gt=0)
+    to_asset: str
+    to_lot_id: str
+    to_quantity: Quantity = pa.Field(gt=0)
+    basis: Money = pa.Field(nullable=True)
+
+
+class BookBalance(Table):
+    """Whether a taxpayer's book of an asset lost or made up nothing: sums as text of integers (10^-18, micro-dollars)."""
+
+    taxpayer_id: str
+    asset: str
+    units_in: str
+    basis_in: str
+    units_out: str
+    basis_out: str
+    holds: bool
+    tax_year: int
+
+
+class BookInputs(Table):
+    """The hash of what the lot book was given for a tax year: a backfill refuses to start behind a change."""
+
+    tax_year: int
+    hash: str
+
+
+class ReturnInputs(Table):
+    """What the tax of a return depends on, in whole cents: the tax kernel's own columns."""
+
+    return_id: str
+    tax_year: int
+    status: int
+    ordinary: int
+    nii: int
+    qualified_dividends: int
+    short_term: int
+    long_term: int
+    gain_28: int
+    unrecaptured_1250: int
+    short_term_carry_in: int
+    long_term_carry_in: int
+    adjustments: int
+    deduction: int
+    aged: int
+    social_security: int
+
+    class Config:
+        """One row a return and year."""
+
+        unique = ["return_id", "tax_year"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple, TypeAlias
 
 import polars as pl
 
@@ -18,6 +19,8 @@ OVERRIDABLE = (
     "sent_quantity", "sent_asset", "received_quantity", "received_asset", "fee_quantity", "fee_asset",
 )  # fmt: skip
 """Columns of an event that `overrides.csv` may set; `transfer` (the other event's id) is read by the matcher."""
+
+Regroup: TypeAlias = Callable[[pl.DataFrame], pl.DataFrame]
 
 _ROW = ["account_id", "source", "row_key"]
 
@@ -41,35 +44,46 @@ def distinct_legs(legs: pl.DataFrame) -> pl.DataFrame:
     return legs.join(rows.with_columns(ordinal).with_columns(first), on=[*_ROW, "file_id", "row_no"], how="left")
 
 
-def assemble(legs: pl.DataFrame, netting_sources: tuple[str, ...]) -> Ledger:
+def assemble(legs: pl.DataFrame, netting: Collection[str], regroup: Mapping[str, Regroup]) -> Ledger:
     """Join the legs of one fact into events.
 
     Args:
-        legs: what `distinct_legs` returns, regrouped by the sources that do so, assets resolved to canonical ids.
-        netting_sources: sources whose legs of one group net by asset (a chain transaction that refunds its sender).
+        legs: Legs with assets resolved to canonical ids.
+        netting: sources whose legs of one group net by asset (a chain transaction that refunds its sender).
+        regroup: by source, what completes the group keys of all its distinct legs.
 
     Returns:
         Events without taxpayer, dates and prices (null), with `usd_value` where the file states it.
     """
+    every = distinct_legs(legs)
+    distinct = every.filter(pl.col("primary"))
+    for source, complete in regroup.items():
+        of_source = pl.col("source") == source
+        distinct = pl.concat([distinct.filter(~of_source), complete(distinct.filter(of_source))])
     fact = pl.coalesce(
         pl.concat_str(pl.lit("group:"), "group_key"),
         pl.concat_str(pl.lit("row:"), "row_key", pl.lit("#"), pl.col("ordinal").cast(pl.String)),
     )
-    keyed = legs.with_columns(fact=fact).with_columns(fact_id=content_id("ev-", "account_id", "source", "fact"))
-    facts = keyed.filter(pl.col("primary"))
-    heads = _heads(facts)
-    sides = _net(_sides(facts), netting_sources)
-    parts = _parts(sides)
-    events = _pivot(parts).join(heads, on="fact_id", how="left", maintain_order="left").with_columns(kind=_kind())
-    sources = (
-        keyed.join(parts.select("fact_id", "role", "asset", "event_id"), on=["fact_id", "role", "asset"], how="left")
-        .join(events.group_by("fact_id").agg(first_id=pl.col("event_id").min()), on="fact_id", how="left")
-        .with_columns(event_id=pl.coalesce("event_id", "first_id"))
-        .filter(pl.col("event_id").is_not_null())
-        .select("event_id", "account_id", "file_id", pl.col("row_no").cast(pl.Int64), "role")
+    facts = distinct.with_columns(fact=fact).with_columns(fact_id=content_id("ev-", "account_id", "source", "fact"))
+    parts = _parts(_net(_sides(facts), tuple(netting)))
+    events = _pivot(parts).join(_heads(facts), on="fact_id", how="left").with_columns(kind=_kind())
+    return Ledger(conform(events, Events).sort("event_id"), _sources(every, facts, parts))
+
+
+def _sources(every: pl.DataFrame, facts: pl.DataFrame, parts: pl.DataFrame) -> pl.DataFrame:
+    """Every raw row behind an event, copies in overlapping files included; a netted leg stands behind its fact."""
+    first = parts.group_by("fact_id").agg(first_id=pl.col("event_id").min())
+    own = parts.select("fact_id", "role", "asset", "event_id")
+    key = [*_ROW, "ordinal", "role", "asset"]
+    ids = (
+        facts.select(*key, "fact_id")
         .unique()
+        .join(own, on=["fact_id", "role", "asset"], how="left")
+        .join(first, on="fact_id")
+        .select(*key, event_id=pl.coalesce("event_id", "first_id"))
     )
-    return Ledger(conform(events, Events).sort("event_id"), conform(sources, EventSources).sort(pl.all()))
+    rows = every.select(*key, "file_id", pl.col("row_no").cast(pl.Int64)).unique().join(ids, on=key)
+    return conform(rows, EventSources).unique().sort(pl.all())
 
 
 def _heads(facts: pl.DataFrame) -> pl.DataFrame:

@@ -25,7 +25,7 @@ def legs(*rows: dict[str, Any]) -> pl.DataFrame:
 
 
 def events(*rows: dict[str, Any]) -> pl.DataFrame:
-    return ledger.assemble(ledger.distinct_legs(legs(*rows)), NETTING).events
+    return ledger.assemble(legs(*rows), NETTING, {}).events
 
 
 def test_two_rows_and_a_fee_of_one_reference_are_one_buy() -> None:
@@ -63,7 +63,7 @@ def test_a_stated_income_kind_stands() -> None:
 
 def test_the_same_row_in_two_overlapping_exports_is_one_fact() -> None:
     row = {"row_key": "same", "role": "received", "asset": "ADA", "quantity": "3"}
-    built = ledger.assemble(ledger.distinct_legs(legs({**row, "file_id": "f1"}, {**row, "file_id": "f2"})), NETTING)
+    built = ledger.assemble(legs({**row, "file_id": "f1"}, {**row, "file_id": "f2"}), NETTING, {})
     assert built.events.height == 1
     # and both rows are named behind it
     assert sorted(built.sources["file_id"].to_list()) == ["f1", "f2"]

@@ -1,0 +1,54 @@
+"""The twenty questions of docs/queries.md, run as they stand there against the sample firm's published file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sample_night import Mart, mart
+
+PAGE = Path(__file__).parents[1] / "docs" / "queries.md"
+QUERIES = re.findall(r"^## (\d+)\. ([^\n]+)\n.*?^```sql\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+
+EMPTY_TONIGHT = {20}
+"""The sample firm has filed nothing."""
+
+
+@pytest.fixture(scope="module")
+def tonight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mart]:
+    opened = Mart(mart(tmp_path_factory))
+    yield opened
+    opened.close()
+
+
+def test_there_are_twenty_questions() -> None:
+    assert [int(number) for number, _, _ in QUERIES] == list(range(1, 21))
+    assert PAGE.read_text().count("```sql") == 20
+
+
+@pytest.mark.parametrize(("number", "sql"), [pytest.param(int(n), sql, id=title) for n, title, sql in QUERIES])
+def test_a_question_is_answered(tonight: Mart, number: int, sql: str) -> None:
+    assert (tonight.rows(sql) == []) == (number in EMPTY_TONIGHT)
+
+
+def test_whom_to_call(tonight: Mart) -> None:
+    """Question 1: Nadia's 1,272 and Sten's 385 are the two harvests of the night."""
+    assert {row[0] for row in tonight.rows(QUERIES[0][2])} == {"nadia", "sten"}
+
+
+def test_form_8949_ties_to_the_carryforwards(tonight: Mart) -> None:
+    """Question 10: no profile of the sample has other gains, so that every difference is zero."""
+    assert {row[4:] for row in tonight.rows(QUERIES[9][2])} == {(0, 0)}
+
+
+def test_a_line_is_traced_to_both_copies_of_its_file(tonight: Mart) -> None:
+    """Question 11: Hana's purchase of January 2025 stands in two exports (and is one purchase)."""
+    rows = [row for row in tonight.rows(QUERIES[10][2]) if row[1] == "1 BTC"]
+    assert len(rows) == 2
+    assert len({row[4] for row in rows}) == 1, "one purchase"
+    names = {row[5].rsplit("/", 1)[-1] for row in rows}
+    assert "coinbase year 2025.csv" in names
+    assert names & {"coinbase to 2025-06.csv", "coinbase to 2025-06 (1).csv"}

@@ -1,0 +1,56 @@
+"""Reading a fixture and writing what came of it as text: shared by the tests of the sources."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from transforms.sources.base import Context
+from transforms.sources.registry import REGROUP, Reading, read_file
+
+DATA = Path(__file__).parent / "data"
+OWN = "0x00000000000000000000000000000000000000aa"
+"""The client's address in the Etherscan fixtures."""
+
+
+def read(path: Path, data: bytes | None = None) -> Reading:
+    content = path.read_bytes() if data is None else data
+    return read_file(content, Context("account", "file", OWN, path.name))
+
+
+def read_text(text: str, file_name: str = "export.csv", address: str | None = OWN) -> Reading:
+    return read_file(text.encode(), Context("account", "file", address, file_name))
+
+
+def plain(column: str) -> pl.Expr:
+    text = pl.col(column).cast(pl.String)
+    return text.str.strip_chars_end("0").str.strip_chars_end(".").alias(column)
+
+
+def regrouped(legs: pl.DataFrame) -> pl.DataFrame:
+    for family, regroup in REGROUP.items():
+        own = pl.col("source") == family
+        legs = pl.concat([legs.filter(~own), regroup(legs.filter(own))])
+    return legs.sort("row_no", pl.col("role") == "fee", pl.col("role") == "received")
+
+
+def legs_text(reading: Reading) -> str:
+    columns = ["row_no", "row_key", "group_key", "occurred_at", "kind", "role", "asset", "raw_asset", "quantity",
+               "usd_value", "tx_id", "balance", "note", "rounded"]  # fmt: skip
+    legs = regrouped(reading.legs).with_columns(plain("quantity"), plain("usd_value"), plain("balance"))
+    return legs.select(columns).write_csv()
+
+
+def rows_text(reading: Reading) -> str:
+    return reading.raw_rows.filter(pl.col("status") != "used").select("row_no", "status", "reason").write_csv()
+
+
+def sides(reading: Reading) -> list[tuple[object, ...]]:
+    """What moved, as (row, role, asset, quantity)."""
+    legs = regrouped(reading.legs).with_columns(plain("quantity"))
+    return legs.select("row_no", "role", "asset", "quantity").rows()
+
+
+def reasons(reading: Reading, status: str) -> dict[int, str]:
+    return dict(reading.raw_rows.filter(pl.col("status") == status).select("row_no", "reason").rows())

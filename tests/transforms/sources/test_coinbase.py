@@ -1,0 +1,76 @@
+"""Coinbase's traps, one by one, as rows of its 2024 layout."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+from golden import read_text, reasons, sides
+
+from transforms.sources.coinbase import HEADER
+from transforms.sources.registry import Reading
+
+
+def coinbase(*rows: str) -> Reading:
+    return read_text("\n".join([",".join(HEADER), *rows]))
+
+
+def test_a_market_against_a_stablecoin_has_its_other_side_only_in_the_notes() -> None:
+    # 2 SOL at 100 USDC are 200 USDC; 198 came in, so the fee was 2 USDC
+    reading = coinbase(
+        "1,2024-02-03 10:00:00 UTC,Advanced Trade Sell,SOL,-2,USD,100,200,198,2,Sold 2 SOL for 198 USDC on SOL-USDC at 100 USDC/SOL"
+    )
+    assert sides(reading) == [(2, "sent", "SOL", "2"), (2, "received", "USDC", "200"), (2, "fee", "USDC", "2")]
+    assert reading.legs["usd_value"].cast(pl.String).to_list() == ["200.000000", "200.000000", None]
+
+
+def test_what_was_paid_in_all_stays_exact_where_the_price_in_the_notes_is_rounded() -> None:
+    # 3 x 33.33 is 99.99, more than the 90 received could come from by a fee: the 90 stand as they are
+    reading = coinbase(
+        "1,2024-02-03 10:00:00 UTC,Advanced Trade Sell,SOL,-3,USD,33.33,100,90,10,Sold 3 SOL for 90 USDC on SOL-USDC at 33.33 USDC/SOL"
+    )
+    assert sides(reading) == [(2, "sent", "SOL", "3"), (2, "received", "USDC", "90")]
+
+
+@pytest.mark.parametrize("quantity", ["0.5", "-0.5"])
+def test_a_conversion_of_one_row_and_of_two_rows_is_one_trade(quantity: str) -> None:
+    first = f"1,2026-02-05 10:00:00 UTC,Convert,ETH,{quantity},USD,3000,1490,1500,,Converted 0.5 ETH to 14.9 SOL"
+    echo = "2,2026-02-05 10:00:01 UTC,Convert,SOL,14.9,USD,100,1490,1500,,Converted 0.5 ETH to 14.9 SOL"
+    assert sides(coinbase(first)) == sides(coinbase(first, echo)) == [
+        (2, "sent", "ETH", "0.5"), (2, "received", "SOL", "14.9"),
+    ]  # fmt: skip
+    assert 3 in reasons(coinbase(first, echo), "ignored")
+
+
+def test_eth_to_eth2_is_no_disposal() -> None:
+    reading = coinbase("1,2023-05-28 06:23:38 UTC,Convert,ETH,0.25,USD,3000,750,750,,Converted 0.25 ETH to 0.25 ETH2")
+    assert reading.legs["kind"].to_list() == ["migration", "migration"]
+
+
+def test_the_end_of_eth2_is_one_migration_of_two_rows() -> None:
+    reading = coinbase(
+        "1,2024-02-07 10:00:00 UTC,Send,ETH2,-0.25,USD,3000,-750,-750,0,Sent 0.25 ETH2s",
+        "2,2024-02-07 10:00:00 UTC,Receive,ETH,0.25,USD,3000,750,750,0,Received 0.25 ETHs",
+    )
+    assert reading.legs["group_key"].n_unique() == 1
+    assert reading.legs["kind"].drop_nulls().to_list() == ["migration"]
+
+
+def test_a_receipt_from_coinbase_earn_is_income_and_one_from_outside_is_not() -> None:
+    reading = coinbase(
+        "1,2024-02-10 10:00:00 UTC,Receive,GRT,5,USD,0.2,1,1,0,Received 5 GRT from Coinbase Earn",
+        "2,2024-02-10 10:00:00 UTC,Receive,GRT,5,USD,0.2,1,1,0,Received 5 GRT from an external account",
+    )
+    assert reading.legs["kind"].to_list() == ["reward", "deposit"]
+
+
+def test_the_total_may_be_off_by_a_cent_of_rounding_and_no_more() -> None:
+    row = "{},2024-02-01 10:00:00 UTC,Buy,BTC,0.1,USD,40000,4000.00,{},60.00,"
+    reading = coinbase(row.format(1, "4060.01"), row.format(2, "4061.00"))
+    assert reasons(reading, "rejected") == {3: "found a total that is not the subtotal and the fees"}
+
+
+def test_other_layouts_of_coinbase_are_not_misread() -> None:
+    older = "Timestamp,Transaction Type,Asset,Quantity Transacted,Spot Price Currency,Spot Price at Transaction,Subtotal,Total (inclusive of fees and/or spread),Fees and/or Spread,Notes"
+    reading = read_text(f"{older}\n2022-01-07T22:59:53Z,Send,BTC,0.01,USD,40000,400,400,0,Sent\n")
+    assert reading.file["status"].item() == "unknown_format"
+    assert reading.legs.is_empty()

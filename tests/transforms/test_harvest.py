@@ -1,0 +1,293 @@
+"""Which lots are chosen: cases worked by hand, then properties over random returns and the comparison with brute force."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from decimal import Decimal
+from functools import cache
+
+import numpy as np
+import polars as pl
+import pytest
+from tests.transforms.harvest_cases import (
+    accounts,
+    expectations,
+    facts,
+    holding,
+    holdings,
+    returns,
+    settings,
+    tonight,
+)
+
+from schemas.inputs import FirmSettings, PlatformCost
+from transforms import harvest, valuation
+from transforms.valuation import Sales
+
+
+def plan(night: harvest.Tonight, *lots: dict[str, object], **more: pl.DataFrame) -> pl.DataFrame:
+    """The chosen lots with the worth of each set, in cents."""
+    found = harvest.loss_lots(holdings(*lots), night, more.get("accounts", accounts()), more.get("facts", facts()))
+    return harvest.worth(harvest.choose(found, night), night)
+
+
+def sold_loss(chosen: pl.DataFrame) -> Decimal:
+    return Decimal((chosen["loss_basis"] - chosen["proceeds"]).sum() or 0) / 10**6
+
+
+def test_jane_sells_as_much_as_saves_before_the_later_sale():
+    """10,000 of gain and the 3,000 now; 3,000 at 37 % in each of the four years before the later sale: 25,000.
+
+    The next dollar would be used in year 5 against the gain that its own lower basis makes. Discounted at 4 %:
+    5,190 + 1,110 x (1/1.04 + ... + 1/1.04^4) = 4,029.18, less (25,000 x 23.8 %) / 1.04^5 = 4,890.47: 4,328.71.
+    """
+    night = tonight(tax_year=2023, ordinary=700_000, short_term=10_000)
+    chosen = plan(night, holding("l1", 187_000, 120_000, "short"), holding("l2", 100_000, 50_000, "short"))
+    assert sold_loss(chosen) == pytest.approx(25_000)
+    assert chosen["net_benefit"][-1] == 432_871
+
+
+def test_loss_is_cut_where_the_gain_falls_into_the_0_percent_bracket():
+    """2025, wages 50,000, gain 30,000: of 64,250 taxable 15,900 lies above 48,350; the rest costs no tax anyway.
+
+    15,900 x 15 % = 2,385; sold again with the same income 14,100 of it fits under 48,350, 1,800 x 15 % / 1.04^5 =
+    221.92: 2,163.08. The cut is found to within a dollar or so of benefit.
+    """
+    chosen = plan(tonight(ordinary=50_000, long_term=30_000), holding("l", 30_000))
+    assert 15_850 < sold_loss(chosen) <= 15_920
+    assert 216_200 <= chosen["net_benefit"][-1] <= 216_308
+
+
+def test_indivisible_units_are_sold_whole_or_not_at_all():
+    """An NFT cannot be cut: the set of the last test is not open to it; all of it, 2,385 - 15,900 x 15 % / 1.04^5."""
+    nft = facts(("BTC", "nft", False, True))
+    chosen = plan(tonight(ordinary=50_000, long_term=30_000), holding("l", 30_000), facts=nft)
+    assert chosen["sold"].to_list() == [10]
+    assert chosen["net_benefit"][-1] == 238_500 - 196_030
+
+
+def test_0_percent_bracket_sells_nothing():
+    assert plan(tonight(ordinary=30_000, long_term=20_000), holding("l", 8_000)).is_empty()
+
+
+def test_trading_cost_above_the_benefit_sells_nothing():
+    """A loss of 100 on a million saves at most 40.8; two fees of 0.6 % and the spread of 0.2 % cost 14,000."""
+    night = tonight(firm=settings(60, 20), ordinary=700_000, short_term=10_000)
+    assert plan(night, holding("l", 100, 1_000_000)).is_empty()
+
+
+def test_trading_cost_goes_by_platform_and_is_rounded_once():
+    """10,000.10 of proceeds at 2 x 60 + 20 bp = 140.0014; at 2 x 5 + 0 bp = 10.0001: 150.0015 together."""
+    costs = {"default": PlatformCost(Decimal(60), Decimal(20)), "cheap": PlatformCost(Decimal(5), Decimal(0))}
+    night = tonight(firm=settings(platforms=costs), ordinary=700_000, short_term=50_000)
+    lots = [
+        holding(name, 20_000, value=Decimal("10000.10"), basis=Decimal("30000.10"), account_id=name, price=Decimal("1000.01"))
+        for name in ("cheap", "dear")
+    ]
+    chosen = plan(night, *lots, accounts=accounts(("cheap", "cheap", None), ("dear", None, None)))
+    assert chosen["lot_id"].to_list() == ["cheap", "dear"]
+    assert chosen["trading_cost"].to_list() == [1_000, 15_000]
+
+
+def test_lot_with_more_loss_for_its_trading_cost_goes_first():
+    """Gains of 10,000 need one of two lots with the same loss: the one of which less is sold and bought back."""
+    firm = settings(60, 20, holding_years=11)
+    night = tonight(expectations(ordinary=0), firm, ordinary=700_000, short_term=10_000)
+    chosen = plan(night, holding("dear", 10_000, 90_000), holding("cheap", 10_000, 5_000))
+    assert chosen["lot_id"][0] == "cheap"
+    assert chosen["sold"][0] == 10
+
+
+def test_part_of_a_lot_rounds_proceeds_and_basis_and_keeps_the_quantity_exact():
+    """Three units, loss 4,000, of which 3,000 (the limit; IRC 1211(b)) are worth selling: 2.25 units."""
+    night = tonight(expectations(ordinary=0), settings(50, holding_years=11), ordinary=80_000)
+    lot = holding("l", 4_000, 6_001, quantity=3, price=Decimal("2000.333333333333333333"))
+    chosen = plan(night, lot)
+    assert chosen["sold"].to_list() == [Decimal("2.25")]
+    assert chosen["proceeds"].to_list() == [4_500_750_000]  # 6,001 x 3/4
+    assert chosen["loss_basis"].to_list() == [7_500_750_000]  # 10,001 x 3/4
+
+
+def test_lots_not_up_for_sale_and_gains_are_left_alone():
+    night = tonight(ordinary=700_000, short_term=50_000)
+    barred = holding("barred", 20_000, why_not="account_ira")
+    gain = holding("gain", -20_000)
+    unknown = holding("unknown", 0, basis=None, unrealized_gain=None, basis_status="unknown", why_not="basis_unknown")
+    assert plan(night, barred, gain, unknown).is_empty()
+
+
+CASES = 120
+
+
+@cache
+def random_case() -> tuple[pl.DataFrame, list[dict[str, object]], FirmSettings, pl.DataFrame]:
+    """Returns of every status, income and sign of gains, each with one to eight loss lots in whole dollars."""
+    rng = random.Random(20261122)
+    people, lots, expected = [], [], []
+    for number in range(CASES):
+        name = f"r{number:03}"
+        amounts = {
+            "ordinary": rng.choice([0, 15_000, 45_000, 90_000, 190_000, 400_000, 900_000]) + rng.randrange(10_000),
+            "short_term": rng.choice([0, 0, -20_000, 8_000, 60_000]),
+            "long_term": rng.choice([0, 0, -20_000, 8_000, 60_000, 400_000]),
+            "short_term_carry_in": rng.choice([0, 0, 0, 9_000]),
+            "long_term_carry_in": rng.choice([0, 0, 0, 9_000]),
+        }
+        status = rng.choice(["single", "mfj", "mfs", "hoh", "qss"])
+        people.append(returns(name, status, rng.choice([2023, 2025, 2026]), **amounts))
+        ordinary = rng.choice([None, None, amounts["ordinary"] // 2, 2 * amounts["ordinary"]])
+        expected.append(expectations(ordinary, rng.choice([None, 0, 5_000]), name))
+        for place in range(rng.randint(1, 8)):
+            loss, value = rng.choice([300, 2_500, 12_000, 70_000]) + rng.randrange(500), rng.randrange(100, 60_000)
+            lot = holding(f"{name}-{place}", loss, value, rng.choice(["short", "long"]))
+            lots.append(lot | {"return_id": name, "taxpayer_id": name, "asset": rng.choice(["BTC", "ETH"])})
+    return pl.concat(people), lots, settings(60, 20), pl.concat(expected)
+
+
+@cache
+def solved() -> tuple[harvest.Tonight, pl.DataFrame, pl.DataFrame]:
+    """The random returns, their loss lots and the choice."""
+    people, lots, firm, expected = random_case()
+    night = harvest.tonight_of(people, expected, firm)
+    found = harvest.loss_lots(holdings(*lots), night, accounts(), facts())
+    return night, found, harvest.worth(harvest.choose(found, night), night)
+
+
+def best_by_row(chosen: pl.DataFrame) -> np.ndarray:
+    """Net benefit in cents of each return's choice; zero where nothing is sold."""
+    best = np.zeros(CASES, np.int64)
+    last = chosen.group_by("row", maintain_order=True).last()
+    best[last["row"].to_numpy()] = last["net_benefit"].to_numpy()
+    return best
+
+
+def subset_worths(subsets: dict[int, list[list[dict[str, object]]]], night: harvest.Tonight) -> dict[int, list[int]]:
+    """The net benefit of every given set of lots, by row, summed here from the lots' own dollars."""
+    rows, sums = [], []
+    for row, sets in subsets.items():
+        for lots in sets:
+            short, long = (
+                sum(-lot["unrealized_gain"] * 100 for lot in lots if lot["term"] == term) for term in ("short", "long")
+            )
+            cost = sum((lot["value"] * 140 for lot in lots), 0)  # dollars x basis points = hundredths of a cent
+            rows.append(row)
+            sums.append((short, long, 0, short + long, (cost + 50) // 100))
+    sales = Sales(np.array(rows, np.int64), *np.array(sums, np.int64).T)
+    net = valuation.evaluate(night.returns, night.later, sales, night.settings).net_benefit
+    worths: dict[int, list[int]] = {row: [] for row in subsets}
+    for row, benefit in zip(rows, net.tolist(), strict=True):
+        worths[row].append(benefit)
+    return worths
+
+
+def lots_by_row() -> dict[int, list[dict[str, object]]]:
+    groups: dict[int, list[dict[str, object]]] = {}
+    for lot in random_case()[1]:
+        groups.setdefault(int(str(lot["return_id"])[1:]), []).append(lot)
+    return groups
+
+
+def test_never_worse_than_nothing_everything_or_a_whole_prefix_of_the_four_orders():
+    night, _, chosen = solved()
+
+    def prefixes(lots):
+        per_cost = {lot["lot_id"]: -lot["unrealized_gain"] / Decimal(lot["value"]) for lot in lots}
+        size = {
+            lot["lot_id"]: -sum(
+                other["unrealized_gain"]
+                for other in lots
+                if (other["asset"], other["term"]) == (lot["asset"], lot["term"])
+            )
+            for lot in lots
+        }
+        for key in (
+            lambda lot: (lot["term"] == "long", -per_cost[lot["lot_id"]]),
+            lambda lot: (lot["term"] == "short", -per_cost[lot["lot_id"]]),
+            lambda lot: (-size[lot["lot_id"]], -per_cost[lot["lot_id"]]),
+            lambda lot: -per_cost[lot["lot_id"]],
+        ):
+            ranked = sorted(lots, key=key)
+            yield from (ranked[:count] for count in range(len(ranked) + 1))
+
+    worths = subset_worths({row: list(prefixes(lots)) for row, lots in lots_by_row().items()}, night)
+    best = best_by_row(chosen)
+    assert all(best[row] >= max(benefits) for row, benefits in worths.items())
+    assert (best > 0).sum() > CASES / 2
+
+
+def every_subset_gap(chosen: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """By return, in cents: the best of all sets of whole lots, and by how much the choice is below it."""
+    subsets = {
+        row: [list(lots) for size in range(len(group) + 1) for lots in itertools.combinations(group, size)]
+        for row, group in lots_by_row().items()
+    }
+    worths = subset_worths(subsets, solved()[0])
+    optimum = np.array([max(worths[row]) for row in range(CASES)])
+    return optimum, optimum - best_by_row(chosen)
+
+
+def test_lots_that_can_be_cut_against_every_subset_of_whole_lots():
+    """Measured on these 120 returns: never below the best subset; in 53 above it, thanks to the cut (in all 4.5 %).
+
+    The choice is not proven best: of whole lots it looks at prefixes of four orders only. See the next test.
+    """
+    optimum, below = every_subset_gap(solved()[2])
+    assert (below <= 0).all()
+    assert -below.sum() > optimum.sum() // 25
+
+
+def test_lots_that_cannot_be_cut_against_every_subset():
+    """Measured with every lot indivisible: 74 of the 120 returns gain by some subset; in 8 the choice is below the best,
+    by 0.1, 0.9, 2, 7, 11, 12, 38 and (749.54 against nothing) 100 percent; by 0.5 percent of the sum of all.
+    """
+    night, _, _ = solved()
+    nfts = facts(("BTC", "nft", False, True), ("ETH", "nft", False, True))
+    lots = harvest.loss_lots(holdings(*random_case()[1]), night, accounts(), nfts)
+    chosen = harvest.worth(harvest.choose(lots, night), night)
+    assert (chosen["sold"] == 10).all()
+    optimum, below = every_subset_gap(chosen)
+    assert (below >= 0).all()
+    assert (below > 0).sum() <= 8
+    assert below.sum() * 100 <= optimum.sum()
+
+
+def test_values_in_rank_order_are_of_growing_sets():
+    """Each row holds the worth of its lot and all ranked above it: sums never fall, ranks count from one."""
+    _, _, chosen = solved()
+    ranks = chosen.group_by("row", maintain_order=True).agg(pl.col("position"), loss=pl.col("short") + pl.col("long"))
+    for positions, losses in ranks.select("position", "loss").iter_rows():
+        assert positions == list(range(1, len(positions) + 1))
+        assert losses == sorted(losses)
+
+
+def test_order_of_the_lots_does_not_matter():
+    people, lots, firm, expected = random_case()
+    night = harvest.tonight_of(people, expected, firm)
+    shuffled = random.Random(1).sample(lots, len(lots))
+    found = harvest.loss_lots(holdings(*shuffled), night, accounts(), facts())
+    again = harvest.worth(harvest.choose(found, night), night)
+    assert again.equals(solved()[2])
+
+
+def test_a_lot_in_two_halves_gives_the_same_totals():
+    """The same units as two rows of one purchase: tax, carryover and benefit stay, to within the last cut."""
+    people, lots, firm, expected = random_case()
+    night = harvest.tonight_of(people, expected, firm)
+    halves = [
+        lot
+        | {
+            "lot_id": f"{lot['lot_id']}{half}",
+            "quantity": 5,
+            **{name: Decimal(lot[name]) / 2 for name in ("value", "basis", "unrealized_gain")},
+        }
+        for lot in lots
+        for half in "ab"
+    ]
+    found = harvest.loss_lots(holdings(*halves), night, accounts(), facts())
+    whole, split = solved()[1], found
+    columns = ["short", "long", "given_up", "cost"]
+    of_all = [harvest.everything(every).group_by("row").last().sort("row").select(columns) for every in (whole, split)]
+    assert of_all[0].equals(of_all[1])
+    best = best_by_row(harvest.worth(harvest.choose(split, night), night))
+    assert (np.abs(best - best_by_row(solved()[2])) <= harvest.WORTH_A_CUT * len(harvest.STEPS)).all()

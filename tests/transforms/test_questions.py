@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from schemas.intake import Files, RawRows
+from schemas.ledger import Events
+from schemas.review import ReviewItems
+from schemas.tax import Gains
+from tests.transforms.frames import frame
+from transforms import questions
+
+EVENT = {"taxpayer_id": "t", "account_id": "a", "occurred_at": "2025-03-01T10:00:00", "tax_date": "2025-03-01", "tax_year": 2025,
+         "source": "x", "fact_id": "e", "event_id": "e", "received_asset": "SOL", "received_quantity": "1"}  # fmt: skip
+
+
+def asked(*events: dict[str, Any]) -> list[tuple[str, str]]:
+    found = pl.concat(questions.events(frame(Events, *events, **EVENT)))
+    assert found.columns == list(frame(ReviewItems).columns)
+    return found.select("question", "severity").rows()
+
+
+def test_a_reward_without_a_price_blocks_and_a_deposit_needs_none() -> None:
+    assert asked({"kind": "reward"}) == [("price_missing", "blocking")]
+    assert asked({"kind": "deposit"}) == []
+    assert asked({"kind": "reward", "usd_value": "3"}) == []
+
+
+def test_a_fee_without_a_price_is_asked_for_its_own_coin() -> None:
+    fee = {"kind": "reward", "usd_value": "3", "fee_asset": "ETH", "fee_quantity": "1"}
+    assert asked(fee) == [("fee_price_missing", "warning")]
+    assert asked({**fee, "fee_usd_value": "2"}) == []
+
+
+def test_derivatives_are_kept_apart_and_asked() -> None:
+    assert asked({"kind": "derivative_gain", "usd_value": "5"}) == [("kept_apart", "blocking")]
+
+
+def test_a_sale_whose_year_depends_on_the_clock_is_flagged() -> None:
+    # 1.3: 2026-12-31 20:30 New York is 2027 in UTC: tax year 2026 in the taxpayer's zone
+    late = {"kind": "sell", "usd_value": "5", "occurred_at": "2027-01-01T01:30:00", "tax_date": "2026-12-31", "tax_year": 2026}
+    assert asked(late) == [("year_boundary", "info")]
+
+
+def test_rejected_rows_are_one_item_a_file_and_reason_with_the_first_line() -> None:
+    row = {"account_id": "a", "file_id": "f", "cells": ["x"], "status": "rejected", "reason": "amount is no number"}
+    raw = frame(RawRows, {**row, "row_no": 7}, {**row, "row_no": 5}, {**row, "row_no": 6, "status": "ignored"})
+    found = questions.rows(raw.with_columns(taxpayer_id=pl.lit("t")))[0]
+    assert found.select("row_no", "message").rows() == [(5, "2 rows, the first in line 5: amount is no number")]
+
+
+def test_unknown_and_unreadable_files_are_told_apart() -> None:
+    file = {"file_id": "f", "account_id": "a", "path": "x.csv", "rows": 0, "rows_rejected": 0, "message": "what it is"}
+    taken = frame(Files, {**file, "status": "unknown_format"}, {**file, "file_id": "g", "status": "unreadable"})
+    found = pl.concat(questions.files(taken.with_columns(taxpayer_id=pl.lit("t"))))
+    assert found["question"].to_list() == ["file_unknown_format", "file_unreadable"]
+
+
+def test_a_shortfall_blocks_with_the_proceeds_at_stake() -> None:
+    piece = {"taxpayer_id": "t", "return_id": "t", "tax_year": 2025, "account_id": "a", "asset": "BTC", "disposal_id": "d", "event_id": "d",
+             "quantity": "1", "disposed_at": "2025-03-01T00:00:00", "date_sold": "2025-03-01", "proceeds": "60000", "disposal_kind": "sell",
+             "basis_status": "unknown", "lot_method": "fifo", "collectible": False, "on_return": False}  # fmt: skip
+    found = pl.concat(questions.shortfalls(frame(Gains, piece, {**piece, "event_id": "e", "disposal_id": "e", "lot_id": "l"})))
+    assert [(q, s, str(d)) for q, s, d in found.select("question", "severity", "dollars_at_stake").rows()] == [
+        ("shortfall", "blocking", "60000.00"),
+        ("basis_unknown", "blocking", "60000.00"),
+    ]

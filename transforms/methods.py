@@ -1,0 +1,97 @@
+"""Which lot method is in force at each exit of units. Which lots it then picks is not decided here."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import polars as pl
+
+WALLET_YEAR = 2025
+"""From 2025-01-01 lots are kept wallet by wallet and identified before the sale (Reg. 1.1012-1(j))."""
+BROKER_YEAR = 2027
+"""From 2027-01-01 a broker must have been told (Reg. 1.1012-1(j)(3)(ii); relief of Notice 2026-20 ends)."""
+DEFAULT_METHOD = "fifo"
+
+
+class Methods(NamedTuple):
+    """The exits with their method, and what was not on record."""
+
+    exits: pl.DataFrame
+    """The frame given, with `lot_method`; row order kept."""
+    missing: pl.DataFrame
+    """taxpayer_id, tax_year, exits: years before 2025 for which no filed method is on record (FIFO was taken)."""
+
+
+def method_at(
+    exits: pl.DataFrame, lot_orders: pl.DataFrame, filed_methods: pl.DataFrame, accounts: pl.DataFrame
+) -> Methods:
+    """The method in force at each exit (a disposal, or units that leave their wallet).
+
+    Before 2025 the method as filed for the year, else FIFO. From 2025 the standing order with the latest `recorded_at`
+    among those that match account and asset (empty matches all), were recorded before the exit and are effective by
+    then (Reg. 1.1012-1(j)(2)-(3); Notices 2025-7, 2026-20); at a US broker from 2027 it must also have reached the
+    broker before the exit, and an account whose custody is unknown is held to the same. Else FIFO. Orders recorded at
+    the same instant: the one for an account beats the one for an asset beats the one for all, then the later
+    `effective_from`, then the method's name.
+
+    Args:
+        exits: taxpayer_id, account_id, asset, occurred_at, tax_year.
+        lot_orders: taxpayer_id, account_id, asset, method, recorded_at, effective_from, communicated_to_broker_at.
+        filed_methods: taxpayer_id, tax_year, method.
+        accounts: account_id, custody.
+    """
+    rows = exits.with_row_index("_row")
+    ordered = _standing(rows, lot_orders, accounts)
+    filed = filed_methods.select("taxpayer_id", "tax_year", _filed="method").unique(
+        ["taxpayer_id", "tax_year"], keep="last", maintain_order=True
+    )
+    known = rows.join(filed, on=["taxpayer_id", "tax_year"], how="left", maintain_order="left").join(
+        ordered, on="_row", how="left", maintain_order="left"
+    )
+    early = pl.col("tax_year") < WALLET_YEAR
+    method = pl.when(early).then("_filed").otherwise("_ordered").fill_null(DEFAULT_METHOD)
+    missing = (
+        known.filter(early & pl.col("_filed").is_null())
+        .group_by("taxpayer_id", "tax_year")
+        .agg(exits=pl.len())
+        .sort("taxpayer_id", "tax_year")
+    )
+    return Methods(known.with_columns(lot_method=method).drop("_row", "_filed", "_ordered"), missing)
+
+
+def _standing(rows: pl.DataFrame, lot_orders: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
+    """`_row` and `_ordered` of the exits that a standing order reaches."""
+    orders = lot_orders.select(
+        "taxpayer_id",
+        _account=_given("account_id"),
+        _asset=_given("asset"),
+        _ordered="method",
+        _recorded="recorded_at",
+        _effective=pl.coalesce("effective_from", "recorded_at"),
+        _told="communicated_to_broker_at",
+    )
+    candidates = (
+        rows.filter(pl.col("tax_year") >= WALLET_YEAR)
+        .select("_row", "taxpayer_id", "account_id", "asset", "occurred_at", "tax_year")
+        .join(accounts.select("account_id", "custody"), on="account_id", how="left")
+        .join(orders, on="taxpayer_id", how="inner")
+    )
+    matches = (pl.col("_account").is_null() | (pl.col("_account") == pl.col("account_id"))) & (
+        pl.col("_asset").is_null() | (pl.col("_asset") == pl.col("asset"))
+    )
+    timely = (pl.col("_recorded") < pl.col("occurred_at")) & (pl.col("_effective") <= pl.col("occurred_at"))
+    by_broker = (pl.col("custody").fill_null("us_broker") == "us_broker") & (pl.col("tax_year") >= BROKER_YEAR)
+    told = ~by_broker | (pl.col("_told") < pl.col("occurred_at")).fill_null(value=False)
+    specific = pl.col("_account").is_not_null().cast(pl.Int8) * 2 + pl.col("_asset").is_not_null().cast(pl.Int8)
+    return (
+        candidates.filter(matches & timely & told)
+        .with_columns(_specific=specific)
+        .sort("_row", "_recorded", "_specific", "_effective", "_ordered")
+        .group_by("_row", maintain_order=True)
+        .agg(pl.col("_ordered").last())
+    )
+
+
+def _given(column: str) -> pl.Expr:
+    """A cell that says something: empty text counts as absent."""
+    return pl.when(pl.col(column) != "").then(pl.col(column))

@@ -1,0 +1,457 @@
+"""Events as movements of units: what enters, leaves or moves, at which basis or proceeds, in which order.
+
+Here the law of fees, proceeds and basis is applied, event by event; which lots a movement takes is not decided here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from schemas.fields import FIAT, INCOME_KINDS, KEPT_APART, MONEY, QUANTITY
+from schemas.gate import conform
+from schemas.ledger import Movements
+from transforms.exact import from_ints, share, to_ints
+from transforms.holding import long_term_from, with_tax_date, with_time_zone
+from transforms.ids import content_id
+from transforms.methods import WALLET_YEAR, method_at
+
+AWAY = ("withdrawal", "transfer_out", "deposit", "transfer_in", "migration")
+"""Kinds whose units, where nothing matches them, only left or only came: no disposal, no known basis."""
+UNTAXED = ("gift_out", "donation", "theft", "loss")
+_WRAPS = ("wrap", "unwrap")
+_TRADES = ("buy", "sell", "trade")
+_DATED = ("acquired_at", "date_acquired", "long_term_from", "loss_long_term_from")
+
+QUESTIONS: dict[str, Any] = {
+    "question": pl.String,
+    "taxpayer_id": pl.String,
+    "account_id": pl.String,
+    "asset": pl.String,
+    "tax_year": pl.Int64,
+    "event_id": pl.String,
+    "dollars_at_stake": MONEY,
+}
+
+
+class Moved(NamedTuple):
+    """The movements and what they leave open."""
+
+    movements: pl.DataFrame
+    """schemas.ledger.Movements, sorted by taxpayer and sequence."""
+    questions: pl.DataFrame
+    """See QUESTIONS: unmatched_deposit, unmatched_withdrawal, basis_missing_gift, wrapping_taxable, kept_apart,
+    ambiguous_transfer (a pair over two taxpayers), filed_method_missing, basis_pool_unknown."""
+
+
+def movements(
+    events: pl.DataFrame,
+    transfers: pl.DataFrame,
+    *,
+    accounts: pl.DataFrame,
+    zones: pl.DataFrame,
+    acquisitions: pl.DataFrame,
+    opening_lots: pl.DataFrame,
+    positions: pl.DataFrame,
+    lot_orders: pl.DataFrame,
+    filed_methods: pl.DataFrame,
+    basis_pools: pl.DataFrame,
+    wrapping: str = "taxable",
+) -> Moved:
+    """All movements of units of all taxpayers.
+
+    `sequence` is the order within a taxpayer: tax year, instant, then at one instant acquisitions, departures,
+    arrivals, conversions out and in, disposals and exits to the outside; then event id, the sent leg before the fee.
+    A deposit dated before its withdrawal pulls the departure to its own instant: units left before they arrived.
+
+    Args:
+        events: schemas.ledger.Events with values; a value that is null is unknown.
+        transfers: schemas.ledger.Transfers.
+        accounts: account_id, taxpayer_id, wallet, custody; an empty wallet is the account itself.
+        zones: taxpayer_id, valid_from, time_zone: for instants that no event carries (donors, opening lots).
+        acquisitions: acquisitions.csv: event_id, tx_id, origin, donor_basis, donor_acquired_at, value_at_transfer,
+            gift_tax_adjustment.
+        opening_lots: opening_lots.csv. They enter at their own `acquired_at`, whatever its year.
+        positions: positions.csv; topic `wrapping`, choice `carry` or `taxable`, by taxpayer and from_year.
+        lot_orders: lot_orders.csv.
+        filed_methods: filed_methods.csv.
+        basis_pools: basis_pools.csv: taxpayer_id, until_2025.
+        wrapping: the firm's default stand on wrapping.
+    """
+    facts = _facts(events, transfers, accounts, zones, acquisitions, positions, wrapping)
+    ours = facts.filter(~pl.col("kind").is_in(KEPT_APART))
+    legs = pl.concat([_sent(ours), _received(ours), _fee(ours), _fee_inside(ours)], how="diagonal")
+    opening = _opening(opening_lots, accounts, zones)
+    ordered = _in_order(pl.concat([legs, opening], how="diagonal"))
+    leaves = ordered["movement"].is_in(("dispose", "depart", "outside", "convert_out"))
+    methods = method_at(ordered.filter(leaves), lot_orders, filed_methods, accounts)
+    every = pl.concat([ordered.filter(~leaves), methods.exits], how="diagonal")
+    every = conform(every, Movements).cast({"amount": MONEY, "loss_amount": MONEY}).sort("taxpayer_id", "sequence")
+    asked = [*_questions(facts), _unfiled(every, methods.missing), _pools_unknown(every, basis_pools)]
+    return Moved(every, pl.concat(asked).sort("question", "taxpayer_id", "tax_year", "event_id"))
+
+
+def universal_taxpayers(basis_pools: pl.DataFrame) -> frozenset[str]:
+    """Taxpayers with one universal pool an asset until 2025 (basis_pools.csv: taxpayer_id, until_2025)."""
+    return frozenset(basis_pools.filter(until_2025="universal")["taxpayer_id"])
+
+
+def wallets(accounts: pl.DataFrame) -> pl.DataFrame:
+    """account_id, wallet: accounts that name one wallet are one; else an account is a wallet of its own."""
+    named = pl.when(pl.col("wallet") != "").then("wallet")
+    return accounts.select("account_id", wallet=pl.coalesce(named, "account_id"))
+
+
+# --- what is known of an event -------------------------------------------------------------------------------------
+
+
+def _facts(
+    events: pl.DataFrame,
+    transfers: pl.DataFrame,
+    accounts: pl.DataFrame,
+    zones: pl.DataFrame,
+    acquisitions: pl.DataFrame,
+    positions: pl.DataFrame,
+    wrapping: str,
+) -> pl.DataFrame:
+    """Events with wallet, transfer, record of acquisition, and which of their legs are units (not fiat)."""
+    known = events.join(wallets(accounts), on="account_id", how="left").with_columns(
+        wallet=pl.coalesce("wallet", "account_id")
+    )
+    known = _with_acquisition(_with_transfer(known, events, transfers), acquisitions, zones)
+    known = _with_stand(known, positions, wrapping)
+    sent, received, fee = (pl.col(f"{leg}_asset").is_in(FIAT).not_().fill_null(value=False) for leg in _LEGS)
+    cash_fee = pl.when(pl.col("fee_asset") == "USD").then(pl.col("fee_quantity").cast(MONEY))
+    known = known.with_columns(
+        sent=sent,
+        received=received,
+        fee=fee,
+        fee_value=pl.coalesce("fee_usd_value", cash_fee, pl.lit(0, MONEY)),
+    ).with_columns(converts=_converts(), bought=_bought())
+    return _with_own_fee_value(known.with_columns(netted=_netted(), own_fee=_own_fee()))
+
+
+_LEGS = ("sent", "received", "fee")
+
+
+def _with_transfer(known: pl.DataFrame, events: pl.DataFrame, transfers: pl.DataFrame) -> pl.DataFrame:
+    """Adds out_id, moved, arrives_at, arrives_on (of a withdrawal), in_id (of a deposit), crossing.
+
+    Units that went to another taxpayer are no own move: both ends stay unmatched.
+    """
+    crossing = pl.col("out_taxpayer_id") != pl.col("in_taxpayer_id")
+    arrival = events.select(in_event_id="event_id", arrives_at="occurred_at", arrives_on="tax_date",
+                            arrives_in="tax_year")  # fmt: skip
+    out = transfers.join(arrival, on="in_event_id", how="left").select(
+        "arrives_at", "arrives_on", "arrives_in", event_id="out_event_id", moved="quantity", out_id="transfer_id",
+        out_crossing=crossing,
+    )  # fmt: skip
+    into = transfers.select(event_id="in_event_id", in_id="transfer_id", in_crossing=crossing)
+    joined = known.join(out, on="event_id", how="left").join(into, on="event_id", how="left")
+    own_out, own_in = pl.col("out_crossing").not_(), pl.col("in_crossing").not_()
+    return joined.with_columns(
+        crossing=pl.coalesce("out_crossing", "in_crossing").fill_null(value=False),
+        out_id=pl.when(own_out).then("out_id"),
+        moved=pl.when(own_out).then("moved"),
+        in_id=pl.when(own_in).then("in_id"),
+    ).drop("out_crossing", "in_crossing")
+
+
+def _with_acquisition(known: pl.DataFrame, acquisitions: pl.DataFrame, zones: pl.DataFrame) -> pl.DataFrame:
+    """Adds the firm's record of how units came in, by event id or else by transaction id, and the donor's day."""
+    record = ("fact_origin", "donor_basis", "donor_acquired_at", "value_at_transfer", "gift_tax_adjustment")
+    facts = acquisitions.rename({"origin": "fact_origin"})
+    for key in ("event_id", "tx_id"):
+        of_key = facts.filter(pl.col(key) != "").unique(key, keep="last", maintain_order=True)
+        known = known.join(of_key.select(key, *record), on=key, how="left", suffix=f"_{key}")
+    later = {name: pl.when(pl.col("fact_origin").is_null()).then(f"{name}_tx_id").otherwise(name) for name in record}
+    known = known.with_columns(**later).drop([f"{name}_tx_id" for name in record])
+    zoned = with_time_zone(known, zones, "donor_acquired_at")
+    return with_tax_date(zoned, "donor_acquired_at", name="donor_date").drop("time_zone")
+
+
+def _with_stand(known: pl.DataFrame, positions: pl.DataFrame, wrapping: str) -> pl.DataFrame:
+    """Adds `wrapping`: the taxpayer's stand in the event's year, else the firm's."""
+    stands = positions.filter(topic="wrapping").select("taxpayer_id", tax_year="from_year", wrapping="choice")
+    stands = stands.with_columns(pl.col("tax_year").cast(pl.Int64)).sort("tax_year")
+    joined = known.sort("tax_year").join_asof(stands, on="tax_year", by="taxpayer_id", check_sortedness=False)
+    return joined.with_columns(pl.col("wrapping").fill_null(wrapping))
+
+
+def _converts() -> pl.Expr:
+    """Both sides are units and the swap is none: a migration, or a wrap where that is the stand [law unsettled]."""
+    carried = pl.col("kind").is_in(_WRAPS) & (pl.col("wrapping") == "carry")
+    return pl.col("sent") & pl.col("received") & ((pl.col("kind") == "migration") | carried)
+
+
+def _bought() -> pl.Expr:
+    """Units came in for cash."""
+    paid = pl.col("sent_asset").is_in(FIAT).fill_null(value=False)
+    return pl.col("received") & ~pl.col("sent") & (paid | (pl.col("kind") == "buy"))
+
+
+def _fee_in_received() -> pl.Expr:
+    return (pl.col("fee") & pl.col("received") & (pl.col("fee_asset") == pl.col("received_asset"))).fill_null(
+        value=False
+    )
+
+
+def _netted() -> pl.Expr:
+    """A purchase whose fee was withheld in the coin bought: the net units enter at the cash paid."""
+    return _fee_in_received() & pl.col("bought") & (pl.col("fee_quantity") < pl.col("received_quantity"))
+
+
+def _own_fee() -> pl.Expr:
+    """A fee withheld from the units just received in an exchange (Reg. 1.1012-1(j)(3)(iii)) or as income."""
+    exchanged = pl.col("sent") & ~pl.col("converts") & pl.col("in_id").is_null()
+    earned = pl.col("kind").is_in(INCOME_KINDS)
+    return _fee_in_received() & (exchanged | earned) & (pl.col("fee_quantity") <= pl.col("received_quantity"))
+
+
+def _with_own_fee_value(known: pl.DataFrame) -> pl.DataFrame:
+    """Adds the value of such a fee: its share of the event's, so that its gain is zero to the micro-dollar."""
+    own = known.filter("own_fee")
+    value = _shares(own["usd_value"], own["fee_quantity"], own["received_quantity"])
+    return known.join(own.select("event_id", value.alias("own_fee_value")), on="event_id", how="left")
+
+
+def _shares(total: pl.Series, part: pl.Series, whole: pl.Series) -> pl.Series:
+    """Exactly rounded shares: the product of a value and a quantity does not fit a decimal."""
+    cells = zip(to_ints(total), to_ints(part), to_ints(whole), strict=True)
+    shares = [None if None in cell or not cell[2] else share(*cell) for cell in cells]  # type: ignore[arg-type]
+    return from_ints(total.name, shares, MONEY)
+
+
+# --- the legs ------------------------------------------------------------------------------------------------------
+
+
+def _leg(facts: pl.DataFrame, leg: str, movement: pl.Expr, **columns: pl.Expr) -> pl.DataFrame:
+    """The movements of one leg; `movement` is null where the leg makes none."""
+    given = {"asset": pl.col(f"{leg}_asset"), "quantity": pl.col(f"{leg}_quantity")} | columns
+    return facts.with_columns(movement=movement).filter(pl.col("movement").is_not_null()).select(
+        "taxpayer_id", "account_id", "wallet", "event_id", "movement",
+        leg=pl.lit(leg),
+        movement_id=pl.format("{}:{}", "event_id", pl.lit(leg)),
+        **{name: pl.col(name) for name in ("occurred_at", "tax_date", "tax_year")} | given,
+    )  # fmt: skip
+
+
+def _sent(facts: pl.DataFrame) -> pl.DataFrame:
+    """What left: all costs of an exchange lower the proceeds of what was given (Reg. 1.1001-7(b)(2))."""
+    away = pl.col("out_id").is_not_null()
+    leaves = pl.col("kind").is_in(AWAY) | (pl.col("kind").is_in(_WRAPS) & (pl.col("wrapping") == "carry"))
+    movement = (
+        pl.when(~pl.col("sent")).then(None)
+        .when(away).then(pl.lit("depart"))
+        .when("converts").then(pl.lit("convert_out"))
+        .when(leaves).then(pl.lit("outside"))
+        .otherwise(pl.lit("dispose"))
+    )  # fmt: skip
+    early = away & (pl.col("arrives_at") < pl.col("occurred_at"))
+    disposed = movement == "dispose"
+    named = pl.col("kind").is_in((*UNTAXED, *_WRAPS, "spend", "fee", "sell")) & ~(
+        pl.col("received") & (pl.col("kind") == "sell")
+    )
+    to_cash = pl.col("received_asset").is_in(FIAT).fill_null(value=False)
+    kind = pl.when(named).then("kind").when(to_cash).then(pl.lit("sell")).otherwise(pl.lit("trade"))
+    cost = pl.coalesce("own_fee_value", "fee_value")
+    return _leg(
+        facts, "sent", movement,
+        occurred_at=pl.when(early).then("arrives_at").otherwise("occurred_at"),
+        tax_date=pl.when(early).then("arrives_on").otherwise("tax_date"),
+        tax_year=pl.when(early).then("arrives_in").otherwise("tax_year"),
+        quantity=pl.when(away).then(pl.min_horizontal("moved", "sent_quantity")).otherwise("sent_quantity"),
+        amount=pl.when(disposed & ~pl.col("kind").is_in(UNTAXED)).then(pl.col("usd_value") - cost),
+        disposal_kind=pl.when(disposed).then(kind),
+        link=pl.when(away).then("out_id").when("converts").then("event_id"),
+    )  # fmt: skip
+
+
+def _received(facts: pl.DataFrame) -> pl.DataFrame:
+    """What came in: purchases at cost with fees, exchanges and income at fair value, else by the firm's record."""
+    movement = (
+        pl.when(~pl.col("received")).then(None)
+        .when(pl.col("in_id").is_not_null()).then(pl.lit("arrive"))
+        .when("converts").then(pl.lit("convert_in"))
+        .otherwise(pl.lit("acquire"))
+    )  # fmt: skip
+    acquired = movement == "acquire"
+    known = facts.with_columns(**_record())
+    cost = pl.when("netted").then("usd_value").otherwise(pl.col("usd_value") + pl.col("fee_value"))
+    valued = pl.when("bought").then(cost).when(~pl.col("recorded")).then("usd_value")
+    basis = pl.when("recorded").then("record_basis").when(pl.col("kind").is_in(AWAY)).then(None).otherwise(valued)
+    gave = pl.when("recorded").then("record_loss_basis").otherwise(basis)
+    quantity = pl.col("received_quantity")
+    status = pl.when(basis.is_null()).then(pl.lit("unknown")).when("record_assumed").then(pl.lit("assumed"))
+    dates = {name: pl.when(acquired).then(f"record_{name}") for name in _DATED}
+    return _leg(
+        known, "received", movement,
+        quantity=pl.when("netted").then(quantity - pl.col("fee_quantity")).otherwise(quantity),
+        amount=pl.when(acquired).then(basis),
+        loss_amount=pl.when(acquired).then(gave),
+        origin=pl.when(acquired).then("record_origin"),
+        basis_status=pl.when(acquired).then(status.otherwise(pl.lit("known"))),
+        link=pl.coalesce("in_id", pl.when("converts").then("event_id")),
+        **dates,
+    )  # fmt: skip
+
+
+def _record() -> dict[str, pl.Expr]:
+    """Basis, loss basis, dates and origin by the firm's record of an acquisition.
+
+    Gift: the donor's basis and period, raised by gift tax on the appreciation (IRC 1015(a), (d)(6)); where the donor's
+    basis is above the value at the gift, losses count from that value and from the day after the gift. Inheritance:
+    value at death, always long-term (IRC 1014, 1223(9)). Spouse and all else that staff recorded: the basis and the
+    date that the record gives (IRC 1041, 1223(2)). A gift needs the donor's basis and the value at the gift.
+    """
+    origin = pl.coalesce(
+        "fact_origin",
+        pl.when(pl.col("kind") == "gift_in").then(pl.lit("gift")),
+        pl.when(pl.col("kind") == "inheritance").then(pl.lit("inheritance")),
+    )
+    applies = pl.col("kind").is_in(("gift_in", "inheritance")) | (
+        pl.col("kind").is_in(AWAY) & pl.col("fact_origin").is_not_null()
+    )
+    gift, inherited = applies & (origin == "gift"), applies & (origin == "inheritance")
+    value = pl.coalesce("value_at_transfer", "usd_value")
+    donor = pl.col("donor_basis").cast(MONEY)
+    room = pl.max_horizontal(value - donor, pl.lit(0, MONEY))
+    raised = donor + pl.min_horizontal(pl.col("gift_tax_adjustment").fill_null(0).cast(MONEY), room)
+    dual = gift & (donor > value).fill_null(value=False)
+    tacks = applies & ~inherited & pl.col("donor_acquired_at").is_not_null()
+    date = pl.when(tacks).then("donor_date").otherwise("tax_date")
+    long_from = pl.when(inherited).then(date).otherwise(long_term_from(date))
+    basis = pl.when(gift).then(raised).when(inherited).then(pl.col("value_at_transfer").cast(MONEY)).otherwise(donor)
+    return {
+        "recorded": applies,
+        "record_origin": pl.when(applies).then(origin).when(pl.col("kind").is_in(AWAY)).then(pl.lit("deposit"))
+        .otherwise("kind"),
+        "record_basis": basis,
+        "record_loss_basis": pl.when(dual).then(value.cast(MONEY)).otherwise(basis),
+        "record_assumed": applies & ~inherited & pl.col("donor_acquired_at").is_null(),
+        "record_acquired_at": pl.when(tacks).then("donor_acquired_at").otherwise("occurred_at"),
+        "record_date_acquired": date,
+        "record_long_term_from": long_from,
+        "record_loss_long_term_from": pl.when(dual).then(long_term_from(pl.col("tax_date"))).otherwise(long_from),
+    }  # fmt: skip
+
+
+def _fee(facts: pl.DataFrame) -> pl.DataFrame:
+    """A fee paid in units is a disposal of them (Notice 2014-21 A-6)."""
+    pays = pl.col("fee") & ~pl.col("netted")
+    own = pl.col("own_fee")
+    return _leg(
+        facts, "fee", pl.when(pays).then(pl.lit("dispose")),
+        amount=pl.when(own).then("own_fee_value").otherwise("fee_usd_value"),
+        disposal_kind=pl.lit("fee"),
+        picked_lot_id=pl.when(own).then(pl.format("{}:received", "event_id")),
+    )  # fmt: skip
+
+
+def _fee_inside(facts: pl.DataFrame) -> pl.DataFrame:
+    """Units of a transfer that did not arrive were its fee: disposed of at their share of the value sent (E2.8)."""
+    inside = facts.filter(
+        pl.col("out_id").is_not_null() & pl.col("sent") & (pl.col("moved") < pl.col("sent_quantity"))
+    ).with_columns(inside=pl.col("sent_quantity") - pl.col("moved"))
+    value = _shares(inside["usd_value"], inside["inside"], inside["sent_quantity"])
+    leg = pl.when("fee").then(pl.lit("sent")).otherwise(pl.lit("fee"))
+    return _leg(
+        inside.with_columns(value.alias("inside_value")), "sent", pl.lit("dispose"),
+        quantity=pl.col("inside"), amount=pl.col("inside_value"), disposal_kind=pl.lit("fee"), paid_by=leg,
+    ).with_columns(leg="paid_by", movement_id=pl.format("{}:{}", "event_id", "paid_by")).drop("paid_by")  # fmt: skip
+
+
+def _opening(opening_lots: pl.DataFrame, accounts: pl.DataFrame, zones: pl.DataFrame) -> pl.DataFrame:
+    """Lots from before the data begins, with ids from their content (and a count among equal rows)."""
+    content = ("taxpayer_id", "account_id", "asset", "acquired_at", "quantity", "basis", "origin", "loss_basis")
+    zoned = with_tax_date(with_time_zone(opening_lots, zones, "acquired_at"), "acquired_at")
+    counted = zoned.with_columns(_n=pl.int_range(pl.len()).over(content)).join(
+        wallets(accounts), on="account_id", how="left"
+    )
+    counted = counted.with_columns(event_id=content_id("opening-", *content, "_n"))
+    long_from = (
+        pl.when(pl.col("origin") == "inheritance").then("tax_date").otherwise(long_term_from(pl.col("tax_date")))
+    )
+    known = pl.when(pl.col("basis").is_null()).then(pl.lit("unknown")).otherwise(pl.lit("known"))
+    return counted.select(
+        "taxpayer_id", "account_id", "asset", "event_id", "tax_date", "acquired_at", "origin",
+        wallet=pl.coalesce("wallet", "account_id"),
+        movement=pl.lit("acquire"),
+        leg=pl.lit("received"),
+        movement_id=pl.format("{}:received", "event_id"),
+        occurred_at="acquired_at",
+        tax_year=pl.col("tax_date").dt.year().cast(pl.Int64),
+        quantity=pl.col("quantity").cast(QUANTITY),
+        amount=pl.col("basis").cast(MONEY),
+        loss_amount=pl.when(pl.col("basis").is_not_null()).then(pl.coalesce("loss_basis", "basis").cast(MONEY)),
+        date_acquired="tax_date",
+        long_term_from=long_from,
+        loss_long_term_from=long_from,
+        basis_status=known,
+    )  # fmt: skip
+
+
+_PHASES = {"acquire": 0, "depart": 1, "arrive": 2, "convert_out": 3, "convert_in": 4, "outside": 5, "dispose": 5}
+
+
+def _in_order(rows: pl.DataFrame) -> pl.DataFrame:
+    """Adds `sequence`, the total order of a taxpayer's movements."""
+    phase = pl.col("movement").replace_strict(_PHASES, return_dtype=pl.Int8)
+    return (
+        rows.with_columns(_phase=phase)
+        .sort("taxpayer_id", "tax_year", "occurred_at", "_phase", "event_id", pl.col("leg") == "fee", "movement")
+        .with_columns(sequence=pl.int_range(pl.len()).over("taxpayer_id"))
+        .drop("_phase")
+    )
+
+
+# --- what is left open ---------------------------------------------------------------------------------------------
+
+
+def _questions(facts: pl.DataFrame) -> list[pl.DataFrame]:
+    kind, stake = pl.col("kind"), pl.col("usd_value")
+    apart, away = kind.is_in(KEPT_APART), kind.is_in(AWAY)
+    sent = pl.col("sent") & away & pl.col("out_id").is_null() & ~pl.col("converts")
+    received = pl.col("received") & away & pl.col("in_id").is_null() & ~pl.col("converts")
+    facts = facts.with_columns(**{name: _record()[name] for name in ("recorded", "record_basis")})
+    wraps = kind.is_in(_WRAPS) & (pl.col("wrapping") != "carry") & pl.col("sent")
+    cases = {
+        "kept_apart": (apart, pl.coalesce("sent_asset", "received_asset", "fee_asset")),
+        "ambiguous_transfer": (pl.col("crossing"), pl.coalesce("sent_asset", "received_asset")),
+        "unmatched_withdrawal": (sent & ~pl.col("crossing"), pl.col("sent_asset")),
+        "unmatched_deposit": (received & ~pl.col("crossing") & ~pl.col("recorded"), pl.col("received_asset")),
+        "basis_missing_gift": (
+            pl.col("recorded") & pl.col("received") & pl.col("in_id").is_null() & pl.col("record_basis").is_null(),
+            pl.col("received_asset"),
+        ),
+        "wrapping_taxable": (wraps, pl.col("sent_asset")),
+    }
+    return [
+        _asked(facts.filter(which), question, asset=asset, dollars_at_stake=stake)
+        for question, (which, asset) in cases.items()
+    ]
+
+
+def _unfiled(every: pl.DataFrame, missing: pl.DataFrame) -> pl.DataFrame:
+    """Years before 2025 with disposals whose method as filed is not on record."""
+    disposed = every.filter(movement="dispose").select("taxpayer_id", "tax_year").unique()
+    return _asked(missing.join(disposed, on=["taxpayer_id", "tax_year"], how="semi"), "filed_method_missing")
+
+
+def _pools_unknown(every: pl.DataFrame, basis_pools: pl.DataFrame) -> pl.DataFrame:
+    """Clients who disposed before 2025 from one of several wallets and never said how they pooled basis."""
+    early = every.filter(pl.col("tax_year") < WALLET_YEAR)
+    said = basis_pools.filter(pl.col("until_2025").is_in(("universal", "wallet")))
+    several = early.group_by("taxpayer_id").agg(
+        several=pl.col("wallet").n_unique() > 1, disposed=(pl.col("movement") == "dispose").any()
+    )
+    unknown = several.filter(pl.col("several") & pl.col("disposed")).join(said, on="taxpayer_id", how="anti")
+    return _asked(unknown.sort("taxpayer_id"), "basis_pool_unknown")
+
+
+def _asked(rows: pl.DataFrame, question: str, **columns: pl.Expr) -> pl.DataFrame:
+    """The rows as questions; a column that they lack is null."""
+    filled = rows.with_columns(question=pl.lit(question), **columns)
+    lacking = [pl.lit(None, dtype).alias(name) for name, dtype in QUESTIONS.items() if name not in filled.columns]
+    return filled.with_columns(lacking).select(pl.col(name).cast(dtype) for name, dtype in QUESTIONS.items())

@@ -1,0 +1,313 @@
+"""What the intake and the ledger leave open, as review items. Each function takes what its stage made; none decides."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from schemas.fields import FIAT, KEPT_APART
+from transforms.exact import to_cents
+from transforms.review import items
+
+VALUED = ("deposit", "withdrawal", "transfer_in", "transfer_out", "migration", *KEPT_APART)
+"""Kinds that need no value: nothing is bought, sold or earned."""
+
+
+def files(taken: pl.DataFrame) -> list[pl.DataFrame]:
+    """Files that are no source we know, or that cannot be read."""
+    unknown = taken.filter(pl.col("status") == "unknown_format")
+    unreadable = taken.filter(pl.col("status").is_in(["unreadable", "empty"]))
+    known = "Ask for the export named in the documentation, or convert the file to the universal format."
+    again = "Ask the client to download the file again."
+    return [
+        items(unknown, "file_unknown_format", "warning", pl.col("message"), known),
+        items(unreadable, "file_unreadable", "warning", pl.col("message"), again),
+    ]
+
+
+def rows(raw_rows: pl.DataFrame) -> list[pl.DataFrame]:
+    """Rows that should have been facts: one item a file and reason, with the first row (every row keeps its reason)."""
+    rejected = (
+        raw_rows.filter(pl.col("status") == "rejected")
+        .group_by("taxpayer_id", "account_id", "file_id", "reason")
+        .agg(row_no=pl.col("row_no").min().cast(pl.Int64), rows=pl.len())
+    )
+    message = pl.format("{} rows, the first in line {}: {}", "rows", "row_no", "reason")
+    action = "Correct the row in a copy of the file, or enter the fact in the universal format."
+    return [items(rejected, "row_rejected", "warning", message, action)]
+
+
+def digits(legs: pl.DataFrame) -> list[pl.DataFrame]:
+    """Digits past the 18th that were rounded at intake."""
+    rounded = (
+        legs.filter("rounded").group_by("taxpayer_id", "account_id", "file_id").agg(rows=pl.col("row_no").n_unique())
+    )
+    message = pl.format("{} rows carry digits past the 18th decimal place; each was rounded half up once", "rows")
+    return [items(rounded, "digits_rounded", "info", message, "Nothing to do unless the coin has more decimals.")]
+
+
+def balances(breaks: pl.DataFrame) -> list[pl.DataFrame]:
+    """The first row of an export whose running balance does not follow from the rows before it."""
+    at = breaks.with_columns(pl.col("row_no").cast(pl.Int64), asset=pl.col("raw_asset"))
+    message = pl.format("line {}: balance {} where the rows before it give {}", "row_no", "found", "expected")
+    action = "A row is missing or was counted twice: ask for the whole export of the account."
+    return [items(at, "balance_break", "warning", message, action)]
+
+
+def overrides(refused: pl.DataFrame) -> list[pl.DataFrame]:
+    """Corrections of staff that could not be applied."""
+    message = pl.format("the override of {} was not applied: {}", "field", "why")
+    action = "Correct or remove the row of overrides.csv."
+    return [items(refused, "override_without_event", "blocking", message, action)]
+
+
+def events(valued: pl.DataFrame) -> list[pl.DataFrame]:
+    """Events without a value, kept apart, with a second fee, or whose tax year depends on the clock."""
+    asset = pl.coalesce("received_asset", "sent_asset", "fee_asset")
+    named = valued.with_columns(asset=asset)
+    crypto = ~(
+        pl.col("received_asset").is_in(FIAT).fill_null(value=True)
+        & pl.col("sent_asset").is_in(FIAT).fill_null(value=True)
+    )
+    unpriced = crypto & pl.col("usd_value").is_null() & ~pl.col("kind").is_in([*VALUED, "fee"])
+    crypto_fee = pl.col("fee_asset").is_not_null() & ~pl.col("fee_asset").is_in(FIAT)
+    fee_unpriced = pl.col("fee_asset").is_not_null() & pl.col("fee_usd_value").is_null() & (crypto_fee | unpriced)
+    price = "Add a price for the day to prices/, or a value to overrides.csv."
+    extra_fee = (pl.col("kind") == "fee") & (pl.col("event_id") != pl.col("fact_id"))
+    foreign = (
+        ~pl.col("kind").is_in([*VALUED])
+        & (pl.col("occurred_at").dt.year() != pl.col("tax_year"))
+        & pl.col("tax_year").is_not_null()
+    )
+    stake = pl.col("usd_value")
+    apart = "Ask the client what it is and book it by hand: it is in no lot, gain or income of these books."
+    clock = "A broker that keeps UTC reports it for the other year: compare with the Form 1099-DA."
+    cost = "Its value is in no proceeds and no basis: add it to the event by an override if it belongs there."
+    return [
+        items(
+            named.filter(unpriced),
+            "price_missing",
+            "blocking",
+            pl.format("no price for a {} on {}", "kind", "tax_date"),
+            price,
+        ),
+        items(
+            named.filter(fee_unpriced & ~unpriced).with_columns(asset="fee_asset"),
+            "fee_price_missing",
+            "warning",
+            pl.format("no price for the fee of a {} on {}", "kind", "tax_date"),
+            price,
+        ),
+        items(
+            named.filter(pl.col("kind").is_in(KEPT_APART)),
+            "kept_apart",
+            "blocking",
+            pl.format("a {} on {} is kept apart from lots and gains", "kind", "tax_date"),
+            apart,
+            stake,
+        ),
+        items(
+            named.filter(extra_fee),
+            "second_fee",
+            "warning",
+            pl.format("a second fee on {} is a disposal of its own", "tax_date"),
+            cost,
+            pl.col("fee_usd_value"),
+        ),
+        items(
+            named.filter(foreign),
+            "year_boundary",
+            "info",
+            pl.format("{} in the taxpayer's zone, another year in UTC", "tax_date"),
+            clock,
+            stake,
+        ),
+    ]
+
+
+def transfers(ambiguous: pl.DataFrame) -> list[pl.DataFrame]:
+    """Moves that could be paired in more than one way."""
+    message = pl.format("{} pairings are equally good", "candidates")
+    action = "Name the other event in overrides.csv: field transfer, value the event_id."
+    return [items(ambiguous, "ambiguous_transfer", "warning", message, action)]
+
+
+def shortfalls(gains: pl.DataFrame) -> list[pl.DataFrame]:
+    """Disposals of units that the books do not have, or whose basis is unknown: they are in no return yet."""
+    missing = gains.filter(pl.col("gain").is_null() & pl.col("proceeds").is_not_null())
+    by_event = missing.group_by("taxpayer_id", "account_id", "asset", "tax_year", "event_id").agg(
+        pl.col("proceeds", "quantity").sum(), pl.col("date_sold").min(), none=pl.col("lot_id").is_null().any()
+    )
+    message = pl.format(
+        "{} sold on {} for {} dollars without known basis", "quantity", "date_sold", to_cents(pl.col("proceeds"))
+    )
+    action = "Ask for the purchase history (opening_lots.csv); until then the sale is left out of the return."
+    return [
+        items(by_event.filter("none"), "shortfall", "blocking", message, action, pl.col("proceeds")),
+        items(by_event.filter(~pl.col("none")), "basis_unknown", "blocking", message, action, pl.col("proceeds")),
+    ]
+
+
+_MOVED = {
+    "unmatched_deposit": (
+        "blocking",
+        "{} came in and nothing says from where: its basis is unknown",
+        "Ask where it came from; pair it (overrides.csv, field transfer) or give its history (opening_lots.csv).",
+    ),
+    "unmatched_withdrawal": (
+        "warning",
+        "{} went out and arrived in no account we know: kept as held outside, not disposed of",
+        "Ask where it went: another own account (send its file), a sale, a gift (overrides.csv, field kind).",
+    ),
+    "basis_missing_gift": (
+        "blocking",
+        "{} was received as a gift or inheritance without a basis on record",
+        "Give the donor's basis and date, or the value at death, in acquisitions.csv.",
+    ),
+    "wrapping_taxable": (
+        "info",
+        "wrapping of {} is booked as a taxable trade: the law is unsettled",
+        "Take a stand in positions.csv (topic wrapping: taxable or carry).",
+    ),
+    "ambiguous_transfer": (
+        "warning",
+        "a move of {} between two taxpayers was not booked as a transfer",
+        "Say whether it was a gift, a sale or a move between spouses.",
+    ),
+    "filed_method_missing": (
+        "warning",
+        "sales before 2025 are booked FIFO: the method as filed is not on record",
+        "Enter the method as filed in filed_methods.csv.",
+    ),
+    "basis_pool_unknown": (
+        "warning",
+        "sales before 2025 from one of several wallets: kept wallet by wallet, but nobody says how basis was pooled",
+        "Enter universal or wallet in basis_pools.csv.",
+    ),
+}
+"""Question of the movements: severity, what was found, what to do. Kept-apart kinds are asked with the events."""
+
+
+def movements(asked: pl.DataFrame) -> list[pl.DataFrame]:
+    """What the movements leave open (`transforms.movements.QUESTIONS`)."""
+    named = asked.with_columns(what=pl.col("asset").fill_null("").str.slice(0, 64))
+    return [
+        items(
+            named.filter(pl.col("question") == question),
+            question,
+            severity,
+            pl.format(message, "what") if "{}" in message else pl.lit(message),
+            action,
+            pl.col("dollars_at_stake"),
+        )
+        for question, (severity, message, action) in _MOVED.items()
+    ]
+
+
+def lot_book(faults: pl.DataFrame) -> list[pl.DataFrame]:
+    """Faults of the lot book (`transforms.lots.FAULTS`); sales without lots are asked with their proceeds elsewhere."""
+    left = pl.col("movement").is_in(["depart", "outside", "convert_out"])
+    uncovered = faults.filter((pl.col("fault") == "shortfall") & left)
+    unallocated = faults.filter(pl.col("fault") == "universal_unallocated")
+    history = "A purchase or a deposit is missing before it: ask for the whole history (opening_lots.csv)."
+    allocate = "Enter the allocation of Rev. Proc. 2024-28 in allocations_2025.csv; it cannot be made now."
+    return [
+        items(
+            uncovered,
+            "move_without_lots",
+            "blocking",
+            pl.format("{} of {} moved that the books do not have", "quantity", "asset"),
+            history,
+            pl.col("dollars_at_stake"),
+        ),
+        items(
+            unallocated,
+            "universal_unallocated",
+            "blocking",
+            pl.format("{} left the universal pool on 2025-01-01 without a valid allocation", "asset"),
+            allocate,
+            pl.col("dollars_at_stake"),
+        ),
+    ]
+
+
+_RETURN = {
+    "profile_missing": (
+        "blocking",
+        "there is no profile for {}: no tax, no carryover, no advice",
+        "Add the year to profiles.csv.",
+    ),
+    "law_year_missing": (
+        "blocking",
+        "the law of {} is not in this version: no tax and no carryover",
+        "Enter the carryovers into the next year in profiles.csv.",
+    ),
+    "amount_out_of_range": (
+        "blocking",
+        "an amount of {} is out of range: no tax and no carryover",
+        "Correct the profile or the price behind it.",
+    ),
+    "carry_chain_broken": (
+        "blocking",
+        "{} opens without carryovers although earlier years held sales",
+        "Enter short_term_carry_in and long_term_carry_in in profiles.csv or carry_ins.csv.",
+    ),
+}
+
+
+def returns(missing: pl.DataFrame, conflicts: pl.DataFrame, members: pl.DataFrame) -> list[pl.DataFrame]:
+    """What the returns lack (`transforms.returns.MISSING`), and carry-ins that two sources state differently.
+
+    Args:
+        missing: return_id, tax_year, taxpayer_id, reason, column.
+        conflicts: return_id, tax_year, taxpayer_id, character, recorded, computed.
+        members: return_id, tax_year, taxpayer_id, role: a question on a return is asked of its primary.
+    """
+    primary = members.filter(pl.col("role") == "primary").select("return_id", "tax_year", primary="taxpayer_id")
+    named = (
+        missing.join(primary, on=["return_id", "tax_year"], how="left")
+        .with_columns(taxpayer_id=pl.coalesce("taxpayer_id", "primary", "return_id"))
+        .drop("primary")
+    )
+    cells = (
+        named.filter(pl.col("reason") == "profile_cell_empty")
+        .group_by("return_id", "taxpayer_id", "tax_year")
+        .agg(columns=pl.col("column").unique().sort().str.join(", "))
+    )
+    record = pl.format(
+        "the firm's {}-term carry-in is {}, the year before gives {}: the record was used",
+        "character",
+        "recorded",
+        "computed",
+    )
+    return [
+        *(
+            items(named.filter(pl.col("reason") == reason), reason, severity, pl.format(message, "tax_year"), action)
+            for reason, (severity, message, action) in _RETURN.items()
+        ),
+        items(
+            cells,
+            "profile_cell_empty",
+            "warning",
+            pl.format("{}: taken as zero or standard because the cell is empty: {}", "tax_year", "columns"),
+            "Enter the amount, or 0.",
+        ),
+        items(
+            conflicts.group_by("taxpayer_id", "tax_year").agg(
+                pl.col("character", "recorded", "computed").first(),
+                stake=(pl.col("recorded") - pl.col("computed")).abs().sum(),
+            ),
+            "carry_in_conflict",
+            "warning",
+            record,
+            "Compare with the return as filed.",
+            pl.col("stake"),
+        ),
+    ]
+
+
+def quarantine(stopped: pl.DataFrame) -> list[pl.DataFrame]:
+    """Clients whose rows broke tonight: nothing of theirs is in the later tables."""
+    once = stopped.group_by("taxpayer_id").agg(pl.col("table_name", "reason").first())
+    message = pl.format("stopped tonight at {}: {}", "table_name", "reason")
+    action = "Correct the row that the other items name; every other client went on."
+    return [items(once, "client_stopped", "blocking", message, action)]

@@ -1,0 +1,460 @@
+"""Returns year after year: netting, carryovers, tax and form lines of each return. The law's arithmetic stays in `law`."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from decimal import Decimal
+from typing import NamedTuple
+
+import polars as pl
+
+from schemas.fields import CENTS, STATUSES
+from schemas.gate import conform
+from schemas.tax import Carryforwards, ReturnLines, ScheduleD
+from transforms.exact import decimal_text, to_cents
+from transforms.law.parameters import TABLE, YEARS
+from transforms.law.tax import AMOUNT_LIMIT, STANDARD, Assessment, Returns, assess
+from transforms.law.worksheets import capital_loss_carryover, schedule_d
+
+RETURN = ["return_id", "tax_year"]
+PROFILE_AMOUNTS = (
+    "wages", "self_employment", "investment_income", "other_ordinary", "qualified_dividends",
+    "other_short_term", "other_long_term", "other_28_rate", "unrecaptured_1250", "adjustments", "social_security",
+)  # fmt: skip
+"""Amounts of a profile that the arithmetic takes as zero where they are empty, and asks for."""
+ASKED = (*PROFILE_AMOUNTS, "deduction", "aca_credit")
+MISSING = {
+    "return_id": pl.String,
+    "tax_year": pl.Int64,
+    "taxpayer_id": pl.String,
+    "reason": pl.String,
+    "column": pl.String,
+}
+_KERNEL = [field.name for field in fields(Returns)]
+_OUTCOME = [field.name for field in fields(Assessment)]
+
+
+class Books(NamedTuple):
+    """What a fold reads: individuals only, every amount a decimal in dollars.
+
+    `members`: return_id, tax_year, taxpayer_id, role. `profiles`: the columns of profiles.csv, amounts nullable,
+    `deduction` text (`standard` or an amount) or decimal, an empty cell null. `nets`: taxpayer_id, tax_year,
+    short_term_net, long_term_net, collectibles_net (a part of long_term_net) of the pieces on the return. `income`:
+    return_id, tax_year, ordinary, nii (a part of ordinary) from the events. `carry_ins`: taxpayer_id, tax_year,
+    short_term_carry_in, long_term_carry_in as the firm records them. `taxpayers`: taxpayer_id, birth_year. `nets` and
+    `members` may reach back before the folded years: they tell a broken chain from a first year.
+    """
+
+    members: pl.DataFrame
+    profiles: pl.DataFrame
+    nets: pl.DataFrame
+    income: pl.DataFrame
+    carry_ins: pl.DataFrame
+    taxpayers: pl.DataFrame
+
+
+class ReturnResults(NamedTuple):
+    """What a fold gives.
+
+    `schedule_d`, `carryforwards` and `return_lines` are as in `schemas.tax`. `conflicts`: return_id, tax_year,
+    taxpayer_id, character (short long), recorded, computed: the firm's carry-in against ours; the record was used.
+    `missing` (columns `MISSING`), by reason: profile_missing, law_year_missing, amount_out_of_range (nothing carries on
+    from such a year), carry_chain_broken (the year opens from zero although earlier years held sales),
+    profile_cell_empty (`column` was empty and taken as zero, or the deduction as standard). `returns`: the inputs of
+    the tax kernel for each taxed return, in int64 cents: what `to_returns` takes.
+    """
+
+    schedule_d: pl.DataFrame
+    carryforwards: pl.DataFrame
+    return_lines: pl.DataFrame
+    conflicts: pl.DataFrame
+    missing: pl.DataFrame
+    returns: pl.DataFrame
+
+
+class _Year(NamedTuple):
+    people: pl.DataFrame
+    returns: pl.DataFrame
+    stopped: pl.DataFrame
+
+
+def to_returns(rows: pl.DataFrame) -> Returns:
+    """The kernel's arrays from int64 columns of their names; vary short_term, long_term and gain_28 to ask what if."""
+    return Returns(**{name: rows[name].cast(pl.Int64).to_numpy() for name in _KERNEL})
+
+
+def return_years(books: Books, tax_years: range) -> pl.DataFrame:
+    """A row a return and year: the kernel's inputs without carryovers, in int64 cents, empty cells as zero.
+
+    More columns: `has_profile`, `active` (the books hold results or income), `asked` (the profile's empty columns) and
+    the profile's carry-ins `short_term_profile` and `long_term_profile` (null: none). The profile's other gains do not
+    overlap: 28 percent and section 1250 gains add to the long-term net. `aged` counts birth years 65 or more back;
+    someone born on 1 January of the next year is 65 too, but only the year is known.
+    """
+    members = _in_years(books.members, tax_years)
+    results = members.join(_net_cents(books.nets), on=["taxpayer_id", "tax_year"], how="left").join(
+        books.taxpayers.select("taxpayer_id", "birth_year"), on="taxpayer_id", how="left"
+    )
+    totals = results.group_by(RETURN).agg(
+        pl.col("short_term_net", "long_term_net", "collectibles_net").fill_null(0).sum(),
+        aged=(pl.col("birth_year") <= pl.col("tax_year") - 65).fill_null(value=False).sum().cast(pl.Int64),
+        born_unknown=pl.col("birth_year").is_null().any(),
+    )
+    income = _in_years(books.income, tax_years).select(*RETURN, receipts=_cents("ordinary"), receipts_nii=_cents("nii"))
+    return (
+        totals.join(_profile_cents(books.profiles), on=RETURN, how="left")
+        .join(income, on=RETURN, how="left")
+        .with_columns(
+            pl.col(*PROFILE_AMOUNTS, "receipts", "receipts_nii").fill_null(0),
+            pl.col("has_profile").fill_null(value=False),
+            asked=pl.when("born_unknown").then(pl.col("asked").list.concat(pl.lit("birth_year"))).otherwise("asked"),
+        )
+        .select(
+            *RETURN, "has_profile", "asked", "status", "qualified_dividends", "unrecaptured_1250", "adjustments",
+            "deduction", "aged", "social_security", "short_term_profile", "long_term_profile",
+            ordinary=pl.sum_horizontal("wages", "self_employment", "investment_income", "other_ordinary", "receipts"),
+            nii=pl.col("investment_income") + pl.col("receipts_nii"),
+            short_term=pl.col("short_term_net") + pl.col("other_short_term"),
+            long_term=pl.sum_horizontal("long_term_net", "other_long_term", "other_28_rate", "unrecaptured_1250"),
+            gain_28=pl.col("collectibles_net") + pl.col("other_28_rate"),
+            active=pl.any_horizontal(pl.col("short_term_net", "long_term_net", "receipts") != 0),
+        )
+        .sort(RETURN)
+    )  # fmt: skip
+
+
+def fold_years(books: Books, opening: pl.DataFrame, tax_years: range) -> ReturnResults:
+    """Every return of `tax_years`, each year opening from the carryovers of the one before.
+
+    `opening` holds `carryforwards` rows; those of the year before the range open it, so that a fold from a year equals
+    a full one. A joint return nets as one under one limit (IRC 1211(b), 1212(b)); what goes out belongs to each spouse
+    by the own net loss of that character (Reg. 1.1212-1(c)(1)(iii)). A profile's other gains and losses count as the
+    primary's. A return of which neither profile nor books nor carryovers know anything gives no row.
+    """
+    rows, people = return_years(books, tax_years), _people(books, tax_years)
+    prior = _carried(opening.filter(pl.col("tax_year") == tax_years.start - 1))
+    years = []
+    for tax_year in tax_years:
+        of_year = pl.col("tax_year") == tax_year
+        year = _fold_year(people.filter(of_year), rows.filter(of_year), prior)
+        prior = year.people.drop_nulls("short_term_out").select("taxpayer_id", "short_term_out", "long_term_out")
+        years.append(year)
+    everyone, taxed, stopped = (pl.concat(frames) for frames in zip(*years, strict=True))
+    return ReturnResults(
+        schedule_d=_dollars(taxed, ScheduleD),
+        carryforwards=_carryforwards(everyone),
+        return_lines=_return_lines(taxed),
+        conflicts=_conflicts(everyone),
+        missing=_missing(taxed, stopped, everyone),
+        returns=taxed.drop_nulls("regular_tax").select("return_id", *_KERNEL),
+    )
+
+
+def _in_years(frame: pl.DataFrame, tax_years: range) -> pl.DataFrame:
+    years = pl.col("tax_year").cast(pl.Int64)
+    return frame.with_columns(years).filter(years.is_between(tax_years.start, tax_years.stop, closed="left"))
+
+
+def _cents(column: str) -> pl.Expr:
+    """A decimal column as int64 cents; the type that the kernel counts in."""
+    return to_cents(pl.col(column)).to_physical().cast(pl.Int64)
+
+
+def _net_cents(nets: pl.DataFrame) -> pl.DataFrame:
+    amounts = [_cents(name).alias(name) for name in ("short_term_net", "long_term_net", "collectibles_net")]
+    return nets.select("taxpayer_id", pl.col("tax_year").cast(pl.Int64), *amounts)
+
+
+def _profile_cents(profiles: pl.DataFrame) -> pl.DataFrame:
+    deduction = pl.col("deduction").cast(pl.String).str.strip_chars().str.to_lowercase()
+    empty = [pl.when(pl.col(name).is_null()).then(pl.lit(name)) for name in ASKED]
+    return profiles.filter(pl.col("filing_status").is_in(STATUSES)).select(
+        "return_id",
+        pl.col("tax_year").cast(pl.Int64),
+        *(_cents(name).alias(name) for name in PROFILE_AMOUNTS),
+        status=pl.col("filing_status").replace_strict(list(STATUSES), range(len(STATUSES)), return_dtype=pl.Int64),
+        deduction=to_cents(decimal_text(deduction)).to_physical().cast(pl.Int64).fill_null(STANDARD),
+        short_term_profile=_cents("short_term_carry_in"),
+        long_term_profile=_cents("long_term_carry_in"),
+        asked=pl.concat_list(empty).list.drop_nulls(),
+        has_profile=pl.lit(value=True),
+    )
+
+
+def _people(books: Books, tax_years: range) -> pl.DataFrame:
+    """A row a taxpayer and year: own nets and recorded carry-ins in cents; `place` 0 is the primary."""
+    own = ["taxpayer_id", "tax_year"]
+    first_sale = books.nets.group_by("taxpayer_id").agg(first_sale=pl.col("tax_year").min().cast(pl.Int64))
+    records = books.carry_ins.select(
+        "taxpayer_id",
+        pl.col("tax_year").cast(pl.Int64),
+        short_term_record=_cents("short_term_carry_in"),
+        long_term_record=_cents("long_term_carry_in"),
+    )
+    return (
+        _in_years(books.members, tax_years)
+        .sort(*RETURN, pl.col("role") != "primary", "taxpayer_id")
+        .with_columns(place=pl.int_range(pl.len()).over(RETURN))
+        .join(_net_cents(books.nets), on=own, how="left", maintain_order="left")
+        .join(records, on=own, how="left", maintain_order="left")
+        .join(first_sale, on="taxpayer_id", how="left", maintain_order="left")
+        .join(_profile_gains(books.profiles), on=RETURN, how="left", maintain_order="left")
+        .select(
+            *RETURN, "taxpayer_id", "place", "first_sale", "short_term_record", "long_term_record",
+            short_term_net=pl.col("short_term_net").fill_null(0) + _of_primary("short_term_other"),
+            long_term_net=pl.col("long_term_net").fill_null(0) + _of_primary("long_term_other"),
+        )
+    )  # fmt: skip
+
+
+def _profile_gains(profiles: pl.DataFrame) -> pl.DataFrame:
+    return _profile_cents(profiles).select(
+        *RETURN,
+        short_term_other=pl.col("other_short_term"),
+        long_term_other=pl.sum_horizontal("other_long_term", "other_28_rate", "unrecaptured_1250"),
+    )
+
+
+def _of_primary(column: str) -> pl.Expr:
+    return pl.when(pl.col("place") == 0).then(pl.col(column).fill_null(0)).otherwise(0)
+
+
+def _carried(carryforwards: pl.DataFrame) -> pl.DataFrame:
+    """What each taxpayer takes into the next year, in cents."""
+    return carryforwards.select(
+        "taxpayer_id",
+        short_term_out=_cents("short_term_out"),
+        long_term_out=_cents("long_term_out"),
+    )
+
+
+def _fold_year(people: pl.DataFrame, rows: pl.DataFrame, prior: pl.DataFrame) -> _Year:
+    """One year: carryovers in, the tax, carryovers out and whose they are."""
+    people = _carry_in(people, rows, prior)
+    brought = people.group_by(RETURN).agg(
+        pl.col("short_term_in").sum().alias("short_term_carry_in"),
+        pl.col("long_term_in").sum().alias("long_term_carry_in"),
+    )
+    rows = rows.join(brought, on=RETURN, how="left", maintain_order="left")
+    huge = pl.any_horizontal(pl.col(*_KERNEL[1:]).abs() > AMOUNT_LIMIT)
+    known = pl.col("active") | (pl.col("short_term_carry_in") + pl.col("long_term_carry_in") > 0)
+    rows = rows.filter(pl.col("has_profile") | known).with_columns(
+        reason=pl.when(~pl.col("has_profile"))
+        .then(pl.lit("profile_missing"))
+        .when(huge)
+        .then(pl.lit("amount_out_of_range"))
+    )
+    taxed = _assessed(rows.filter(pl.col("reason").is_null()))
+    return _Year(_carry_out(people, taxed), taxed, rows.drop_nulls("reason").select(*RETURN, "reason"))
+
+
+def _carry_in(people: pl.DataFrame, rows: pl.DataFrame, prior: pl.DataFrame) -> pl.DataFrame:
+    """Carryovers in: the firm's record for the taxpayer, else for the return, else last year's carryover out, else 0.
+
+    The return's record is split between spouses as the computed carryovers are, in halves where there is none.
+    """
+    computed = {"short_term_out": "short_term_computed", "long_term_out": "long_term_computed"}
+    people = (
+        people.join(prior.rename(computed), on="taxpayer_id", how="left", maintain_order="left")
+        .join(
+            rows.select(*RETURN, "short_term_profile", "long_term_profile"),
+            on=RETURN, how="left", maintain_order="left",
+        )
+    )  # fmt: skip
+    for character in ("short_term", "long_term"):
+        record, ours, profile = (pl.col(f"{character}_{name}") for name in ("record", "computed", "profile"))
+        whole = pl.when(record.is_null().all().over(RETURN)).then(profile)
+        people = people.with_columns(pl.coalesce(record, _split(whole, ours.fill_null(0))).alias(f"{character}_record"))
+        people = people.with_columns(pl.coalesce(record, ours, 0).alias(f"{character}_in"))
+    return people
+
+
+def _split(total: pl.Expr, weight: pl.Expr) -> pl.Expr:
+    """Each member's part of the return's `total` by `weight` (equal where all are 0), cents left over to the heaviest.
+
+    128 bits inside: cents times cents leave 64.
+    """
+    wide = pl.when(weight.sum().over(RETURN) > 0).then(weight).otherwise(1).cast(pl.Int128)
+    floor = total.cast(pl.Int128) * wide // wide.sum().over(RETURN)
+    left = total - floor.sum().over(RETURN)
+    heaviest = wide.rank("ordinal", descending=True).over(RETURN) == 1
+    return (floor + pl.when(heaviest).then(left).otherwise(0)).cast(pl.Int64)
+
+
+def _assessed(rows: pl.DataFrame) -> pl.DataFrame:
+    """`rows` with every line of the assessment; where the law's figures are missing, with Schedule D alone.
+
+    Then line 21 takes the general limit of section 1211(b), and a carryover is known (zero) only without a net loss.
+    """
+    covered = rows.filter(pl.col("tax_year").is_in(YEARS))
+    figures = vars(assess(to_returns(covered)))
+    return pl.concat([covered.with_columns(pl.Series(name, figures[name]) for name in _OUTCOME), _netted(rows)])
+
+
+def _netted(rows: pl.DataFrame) -> pl.DataFrame:
+    rows = rows.filter(~pl.col("tax_year").is_in(YEARS))
+    given = to_returns(rows)
+    lines = schedule_d(
+        given.short_term, given.long_term, given.short_term_carry_in, given.long_term_carry_in, given.gain_28,
+        given.unrecaptured_1250, TABLE.capital_loss_limit[0, given.status],
+    )._asdict()  # fmt: skip
+    nothing_out = pl.when(pl.col("line_16") >= 0).then(pl.lit(0, pl.Int64))
+    none = pl.lit(None, pl.Int64)
+    carries = dict.fromkeys(("deduction_used", "short_term_out", "long_term_out"), nothing_out)
+    rest = {name: carries.get(name, none) for name in _OUTCOME if name not in lines}
+    return rows.with_columns(pl.Series(name, line) for name, line in lines.items()).with_columns(**rest).select(
+        *rows.columns, *_OUTCOME
+    )  # fmt: skip
+
+
+def _carry_out(people: pl.DataFrame, taxed: pl.DataFrame) -> pl.DataFrame:
+    """Each taxpayer's part of the deduction and of the carryovers; null where the return's are not known."""
+    short, long = (pl.col(f"{name}_net") - pl.col(f"{name}_in") for name in ("short_term", "long_term"))
+    own_short, own_long, own = (pl.max_horizontal(-net, 0) for net in (short, long, short + long))
+    whole = taxed.select(
+        *RETURN, "deduction_used", "short_term_out", "long_term_out", deduction=pl.max_horizontal(-pl.col("line_21"), 0)
+    )
+    return people.join(whole, on=RETURN, how="left", maintain_order="left").with_columns(
+        short_term_out=_split(pl.col("short_term_out"), own_short),
+        long_term_out=_split(pl.col("long_term_out"), own_long),
+        deduction=_split(pl.col("deduction"), own),
+        deduction_used=_split(pl.col("deduction_used"), own),
+    )
+
+
+def _dollars(frame: pl.DataFrame, model: type[ScheduleD | Carryforwards | ReturnLines]) -> pl.DataFrame:
+    """Int64 cents as the decimals of `model`."""
+    columns = [name for name in model.to_schema().columns if name in frame.columns and name not in _KEYS]
+    return conform(frame.with_columns(_amount(name) for name in columns), model)
+
+
+_KEYS = ("return_id", "tax_year", "taxpayer_id", "form", "line")
+
+
+def _amount(column: str) -> pl.Expr:
+    return (pl.col(column).cast(pl.Decimal(38, 0)) * pl.lit(Decimal("0.01"))).cast(CENTS)
+
+
+def _carryforwards(people: pl.DataFrame) -> pl.DataFrame:
+    return _dollars(people.drop_nulls("short_term_out"), Carryforwards).sort("tax_year", "return_id", "taxpayer_id")
+
+
+def _conflicts(people: pl.DataFrame) -> pl.DataFrame:
+    of = [
+        people.select(
+            *RETURN, "taxpayer_id", character=pl.lit(name),
+            recorded=_amount(f"{name}_term_record"), computed=_amount(f"{name}_term_computed"),
+        )
+        for name in ("short", "long")
+    ]  # fmt: skip
+    return pl.concat(of).filter(pl.col("recorded") != pl.col("computed")).sort(*RETURN, "taxpayer_id", "character")
+
+
+def _missing(taxed: pl.DataFrame, stopped: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+    empty = taxed.select(*RETURN, column="asked").explode("column").drop_nulls("column")
+    unlawful = taxed.filter(pl.col("short_term_out").is_null()).select(*RETURN, reason=pl.lit("law_year_missing"))
+    unknown = pl.all_horizontal(
+        pl.col("short_term_record", "long_term_record", "short_term_computed", "long_term_computed").is_null()
+    )
+    opened = people.join(taxed.select(RETURN), on=RETURN, how="semi").filter(unknown)
+    late = pl.col("first_sale") < pl.col("tax_year")
+    frames = [
+        stopped,
+        unlawful,
+        empty.with_columns(reason=pl.lit("profile_cell_empty")),
+        opened.filter(late).select(*RETURN, "taxpayer_id", reason=pl.lit("carry_chain_broken")),
+        opened.filter(~late.fill_null(value=False)).select(
+            *RETURN, "taxpayer_id", reason=pl.lit("profile_cell_empty"), column=pl.lit("short_term_carry_in")
+        ),
+    ]
+    typed = pl.DataFrame(schema=MISSING)
+    return pl.concat([typed, *frames], how="diagonal_relaxed").sort(MISSING.keys(), nulls_last=False)
+
+
+_FORM_1040 = {
+    # name in the assessment: line of Form 1040 from a year on (the 2026 form as that of 2025)
+    "line_21": {2018: "Schedule 1 line 13", 2019: "6", 2020: "7", 2025: "7a"},
+    "taxable_social_security": {2018: "5b", 2020: "6b"},
+    "agi": {2018: "7", 2019: "8b", 2020: "11", 2025: "11a"},
+    "deduction_taken": {2018: "8", 2019: "9", 2020: "12", 2021: "12a", 2022: "12", 2025: "12e"},
+    "senior_deduction": {2025: "Schedule 1-A line 37"},
+    "taxable_income": {2018: "10", 2019: "11b", 2020: "15"},
+    "regular_tax": {2018: "11a", 2019: "12a", 2020: "16"},
+    "amt": {2018: "Schedule 2 line 45", 2019: "Schedule 2 line 1", 2025: "Schedule 2 line 2"},
+    "niit": {2018: "Schedule 4 line 62", 2019: "Schedule 2 line 8", 2020: "Schedule 2 line 12"},
+}
+
+
+def _return_lines(taxed: pl.DataFrame) -> pl.DataFrame:
+    frames = [_schedule_d_lines(taxed)]
+    lawful = taxed.drop_nulls("regular_tax")
+    frames += [_form_1040_lines(lawful), _worksheet_lines(lawful), _form_8960_lines(lawful), _form_6251_lines(lawful)]
+    return _dollars(pl.concat(frames), ReturnLines).sort("tax_year", "return_id", "form", "line")
+
+
+def _lines(frame: pl.DataFrame, form: str, amounts: dict[str, pl.Expr]) -> pl.DataFrame:
+    """A row a return and line; a null amount is a line left blank."""
+    return (
+        frame.select(*RETURN, **amounts)
+        .unpivot(index=RETURN, variable_name="line", value_name="amount")
+        .drop_nulls("amount")
+        .select(*RETURN, "line", pl.col("amount").cast(pl.Int64), form=pl.lit(form))
+    )
+
+
+def _schedule_d_lines(taxed: pl.DataFrame) -> pl.DataFrame:
+    both_gains = (pl.col("line_15") > 0) & (pl.col("line_16") > 0)
+    amounts = {line: pl.col(f"line_{line}") for line in ("6", "7", "14", "15", "16")}
+    amounts |= {line: pl.when(both_gains).then(f"line_{line}") for line in ("18", "19")}
+    amounts["21"] = pl.when(pl.col("line_16") < 0).then("line_21")
+    return _lines(taxed, "Schedule D", amounts)
+
+
+def _form_1040_lines(taxed: pl.DataFrame) -> pl.DataFrame:
+    """Lines of Form 1040 and of its schedules by the names of the year."""
+    frames = []
+    for year in sorted(taxed["tax_year"].unique()):
+        names = {name: _line_of(since, year) for name, since in _FORM_1040.items()}
+        amounts = {line: pl.col(name) for name, line in names.items() if line}
+        frames.append(_lines(taxed.filter(pl.col("tax_year") == year), "Form 1040", amounts))
+    return pl.concat([_lines(taxed.clear(), "Form 1040", {"15": pl.col("taxable_income")}), *frames])
+
+
+def _line_of(since: dict[int, str], year: int) -> str | None:
+    return next((since[first] for first in sorted(since, reverse=True) if first <= year), None)
+
+
+def _worksheet_lines(taxed: pl.DataFrame) -> pl.DataFrame:
+    """The Capital Loss Carryover Worksheet of the loss year, where the form asks for it."""
+    asked = (pl.col("line_16") < 0) & ((pl.col("line_21") > pl.col("line_16")) | (pl.col("taxable_income_signed") < 0))
+    rows = taxed.filter(asked)
+    line_1 = rows.select(pl.col("taxable_income_signed") + pl.col("senior_deduction")).to_series()
+    lines = capital_loss_carryover(*(s.to_numpy() for s in (line_1, rows["line_7"], rows["line_15"], rows["line_21"])))
+    amounts = {str(number): pl.lit(pl.Series(line)) for number, line in enumerate(lines, start=1)}
+    return _lines(rows, "Capital Loss Carryover Worksheet", amounts)
+
+
+def _form_8960_lines(taxed: pl.DataFrame) -> pl.DataFrame:
+    over = pl.col("agi") - pl.col("niit_threshold")
+    amounts = {
+        "12": pl.col("net_investment_income"),
+        "13": pl.col("agi"),
+        "14": pl.col("niit_threshold"),
+        "15": over,
+        "16": pl.min_horizontal(over, "net_investment_income"),
+        "17": pl.col("niit"),
+    }
+    return _lines(taxed.filter(over > 0), "Form 8960", amounts)
+
+
+def _form_6251_lines(taxed: pl.DataFrame) -> pl.DataFrame:
+    """Form 6251 where it is due: the tentative minimum tax is above the regular tax."""
+    amounts = {
+        "4": pl.col("amt_income"),
+        "5": pl.col("amt_exemption"),
+        "6": pl.max_horizontal(pl.col("amt_income") - pl.col("amt_exemption"), 0),
+        "7": pl.col("tentative_minimum_tax"),
+        "10": pl.col("regular_tax"),
+        "11": pl.col("amt"),
+    }
+    return _lines(taxed.filter(pl.col("amt") > 0), "Form 6251", amounts)

@@ -1,0 +1,230 @@
+"""What every source module shares: its interface, numbers, times and the way from wide rows to legs. No one format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import polars as pl
+
+from schemas.fields import INSTANT, MONEY, QUANTITY, QUANTITY_LIMIT
+from schemas.gate import conform
+from schemas.intake import Legs
+from transforms import exact
+from transforms.text import QUOTE_LENGTH
+
+SIDES = ("sent", "received", "fee")
+MAX_ASSET = 128
+_MONEY_LIMIT = 10**12
+_PLAIN = r"^-?\d{1,15}(\.\d{1,18})?$"
+_FIRST_BLOCK = pl.datetime(2009, 1, 3, time_zone="UTC")
+_TOO_LATE = pl.datetime(2100, 1, 1, time_zone="UTC")
+_REASONS = {"row_no": pl.Int64, "reason": pl.String}
+
+
+class Context(NamedTuple):
+    """What a reading depends on beside the bytes."""
+
+    account_id: str
+    file_id: str
+    address: str | None = None
+    file_name: str = ""
+
+
+class Parsed(NamedTuple):
+    """Legs (columns of `schemas.intake.Legs`), and the rows that gave none: frames of `row_no`, `reason`."""
+
+    legs: pl.DataFrame
+    rejected: pl.DataFrame
+    ignored: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file format.
+
+    `identify` finds the header among a file's first rows; `parse` reads a frame of `row_no` and one text column a
+    header name. `family` is what legs carry as source: files of one family describe the same facts and share group
+    keys. `regroup` sets the group keys that only all deduplicated legs of the family tell; `nets` says that a group's
+    legs of one asset are netted.
+    """
+
+    name: str
+    version: str
+    identify: Callable[[list[list[str]]], int | None]
+    parse: Callable[[pl.DataFrame, Context], Parsed]
+    family: str
+    regroup: Callable[[pl.DataFrame], pl.DataFrame] | None = None
+    nets: bool = False
+
+
+def find_header(head: Sequence[Sequence[str]], fits: Callable[[list[str]], bool]) -> int | None:
+    """The first row whose stripped cells `fits` takes for its header."""
+    return next((index for index, row in enumerate(head) if fits([cell.strip() for cell in row])), None)
+
+
+def quoted(text: pl.Expr) -> pl.Expr:
+    """Client text as a reason may quote it: no control or direction characters, at most 60 characters, in quotes."""
+    plain = text.str.slice(0, 10 * QUOTE_LENGTH).str.replace_all(r"\p{C}+", " ").str.strip_chars()
+    return pl.format("'{}'", plain.str.slice(0, QUOTE_LENGTH))
+
+
+def reason(condition: pl.Expr, template: str, text: pl.Expr) -> pl.Expr:
+    """A reason that quotes `text`, where the condition holds."""
+    bad = pl.when(condition).then(text.fill_null(""))  # the other rows' text need not be looked at
+    return pl.when(condition).then(pl.format(template, quoted(bad)))
+
+
+def filled(name: str) -> pl.Expr:
+    """A text column, stripped, null where blank."""
+    text = pl.col(name).str.strip_chars()
+    return pl.when(text != "").then(text)
+
+
+def with_numbers(frame: pl.DataFrame, **columns: str) -> pl.DataFrame:
+    """Add for each `name="Column"`: `name` (decimal, null where blank), `name_rounded` and `name_fault` (why not).
+
+    Money signs, thousands commas and accounting brackets are taken off.
+    """
+    added: list[pl.Series] = []
+    for name, column in columns.items():
+        text = frame[column] if column in frame.columns else pl.Series([None] * frame.height, dtype=pl.String)
+        added += _number(text, name, column)
+    return frame.with_columns(added)
+
+
+def _number(cells: pl.Series, name: str, column: str) -> list[pl.Series]:
+    only = pl.DataFrame({"cell": cells}).with_columns(plain=pl.col("cell").str.contains(_PLAIN).fill_null(value=True))
+    if only["plain"].all():  # most columns of most files: no decoration, no exponent, no digit past the 18th
+        found = only.select(
+            value=pl.col("cell").cast(QUANTITY), rounded=pl.lit(value=False), fault=pl.lit(None, pl.String)
+        )
+    else:
+        only = only.select(text=_undecorated(pl.col("cell"))).with_columns(
+            value=exact.decimal_text(pl.col("text")),
+            rounded=exact.digits_past_18(pl.col("text")).fill_null(value=False),
+        )
+        found = only.select("value", "rounded", fault=_number_fault(column))
+    return [
+        found["value"].alias(name),
+        found["rounded"].alias(f"{name}_rounded"),
+        found["fault"].alias(f"{name}_fault"),
+    ]
+
+
+def _undecorated(text: pl.Expr) -> pl.Expr:
+    text = text.str.strip_chars()
+    decorated = text.str.contains(r"[^0-9.\-]")
+    bare = text.str.replace_all(r"[$€£¥]|Kč", "").str.strip_chars()
+    bare = bare.str.replace(r"^\((.+)\)$", "-${1}")
+    grouped = bare.str.contains(r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$")
+    bare = pl.when(grouped).then(bare.str.replace_all(",", "", literal=True)).otherwise(bare)
+    plain = pl.when(decorated).then(bare).otherwise(text)
+    # an exponent of more than three digits is no quantity, and decimal arithmetic refuses it
+    return pl.when(plain != "").then(plain.str.replace(r"[eE][+-]?\d{4,}$", "?"))
+
+
+def _number_fault(column: str) -> pl.Expr:
+    text, value = pl.col("text"), pl.col("value")
+    wrong = text.is_not_null() & (value.is_null() | (value.abs() >= QUANTITY_LIMIT))
+    return reason(wrong, f"{column}: found {{}}, expected a number below 10^15", text)
+
+
+def utc_time(text: pl.Expr, *formats: str) -> pl.Expr:
+    """The instant that the first fitting strptime format reads; a time without an offset is UTC."""
+    readings = [text.str.to_datetime(f, strict=False, time_unit="us", time_zone="UTC") for f in formats]
+    return pl.coalesce(readings).cast(INSTANT)
+
+
+def usd(value: pl.Expr) -> pl.Expr:
+    """A stated value as money; null where it is negative or no amount of money."""
+    return exact.to_money(pl.when((value >= 0) & (value < _MONEY_LIMIT)).then(value))
+
+
+def worth(quantity: pl.Expr, price: pl.Expr) -> pl.Expr:
+    """Quantity x price as money; null where either is out of all proportion (the product must fit)."""
+    fits = (quantity < 10**9) & (price < 10**8) & (price >= 0)
+    return usd(pl.when(fits).then(quantity) * pl.when(fits).then(price))
+
+
+def one_of(names: Mapping[str, object] | Sequence[str]) -> str:
+    """Names for a reason that says what was expected."""
+    return ", ".join(sorted(names))
+
+
+def finish(frame: pl.DataFrame, context: Context, family: str) -> Parsed:
+    """Legs from wide rows, and a reason for every row that gives none.
+
+    A wide row has `row_no`, `row_key`, `occurred_at`, `time_text` and, where it has them, `group_key`, `kind`, `tx_id`,
+    `note`, `balance` and for each side `{side}_quantity`, `_asset`, `_raw` (default: the asset), `_usd`, `_rounded`.
+    `ignore` and `reject` are reasons found by the source; `expected` is what an unclaimed row should have been.
+    """
+    absent = [pl.lit(None, dtype).alias(name) for name, dtype in _wide().items() if name not in frame.columns]
+    frame = frame.with_columns(absent).with_columns(
+        reject=pl.when(pl.col("ignore").is_null()).then(pl.coalesce("reject", _time_fault(), *map(_side_fault, SIDES)))
+    )
+    used = frame.filter(pl.col("ignore").is_null() & pl.col("reject").is_null())
+    legs = pl.concat([_legs(used, side, context, family) for side in SIDES]).sort("row_no", maintain_order=True)
+    first = pl.col("row_no").is_first_distinct()
+    legs = conform(legs.with_columns(balance=pl.when(first).then("balance")), Legs)
+    ignored = frame.filter(pl.col("ignore").is_not_null()).select("row_no", reason="ignore")
+    rejected = frame.filter(pl.col("reject").is_not_null()).select("row_no", reason="reject")
+    return Parsed(legs, pl.concat([rejected, _unclaimed(frame, legs, ignored, rejected)]).sort("row_no"), ignored)
+
+
+def _unclaimed(frame: pl.DataFrame, *claims: pl.DataFrame) -> pl.DataFrame:
+    """Rows that are neither used, ignored nor rejected: rejected, so that no row is lost in silence."""
+    claimed = pl.concat([claim.select("row_no") for claim in claims])
+    reason = pl.col("expected").fill_null("no amount was found in this row")
+    return frame.join(claimed, on="row_no", how="anti").select("row_no", reason=reason)
+
+
+def _legs(frame: pl.DataFrame, side: str, context: Context, family: str) -> pl.DataFrame:
+    return frame.filter(pl.col(f"{side}_quantity") > 0).select(
+        "row_no", "row_key", "group_key", "occurred_at", "kind", "tx_id", "note", "balance",
+        account_id=pl.lit(context.account_id),
+        file_id=pl.lit(context.file_id),
+        source=pl.lit(family),
+        role=pl.lit(side),
+        asset=pl.col(f"{side}_asset"),
+        raw_asset=pl.coalesce(f"{side}_raw", f"{side}_asset"),
+        quantity=pl.col(f"{side}_quantity"),
+        usd_value=pl.col(f"{side}_usd"),
+        rounded=pl.col(f"{side}_rounded").fill_null(value=False),
+    )  # fmt: skip
+
+
+def _time_fault() -> pl.Expr:
+    at, found = pl.col("occurred_at"), pl.col("time_text")
+    expected = pl.when(at.is_null()).then(pl.col("time_expected").fill_null("YYYY-MM-DD HH:MM:SS"))
+    return pl.coalesce(
+        reason(at.is_null(), "time: found {}, expected ", found) + expected,
+        reason((at < _FIRST_BLOCK) | (at >= _TOO_LATE), "time: found {}, expected 2009-01-03 to 2099-12-31", found),
+    )
+
+
+def _side_fault(side: str) -> pl.Expr:
+    quantity, asset = pl.col(f"{side}_quantity"), pl.col(f"{side}_asset")
+    too_long = (quantity > 0) & (asset.str.len_chars() > MAX_ASSET)
+    plain = (
+        pl.when(quantity < 0)
+        .then(pl.lit(f"{side} quantity: found a negative one, expected it to be positive"))
+        .when(quantity >= QUANTITY_LIMIT)
+        .then(pl.lit(f"{side} quantity: found 10^15 or more, expected less"))
+        .when((quantity > 0) & (asset.fill_null("") == ""))
+        .then(pl.lit(f"{side} asset: found none beside its quantity"))
+    )
+    return pl.coalesce(
+        plain, reason(too_long, f"{side} asset: found {{}}..., expected at most {MAX_ASSET} characters", asset)
+    )
+
+
+def _wide() -> dict[str, pl.DataType | type[pl.DataType]]:
+    texts = ("group_key", "kind", "tx_id", "note", "ignore", "reject", "expected", "time_expected")
+    wide: dict[str, pl.DataType | type[pl.DataType]] = dict.fromkeys(texts, pl.String)
+    wide["balance"] = QUANTITY
+    for side in SIDES:
+        wide |= {f"{side}_quantity": QUANTITY, f"{side}_asset": pl.String, f"{side}_raw": pl.String}
+        wide |= {f"{side}_usd": MONEY, f"{side}_rounded": pl.Boolean}
+    return wide

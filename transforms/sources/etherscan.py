@@ -1,0 +1,218 @@
+"""CSV exports of the Etherscan family: normal, internal and ERC-20 transactions. NFT lists and API answers do not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+
+import polars as pl
+
+from transforms.ids import content_id
+from transforms.sources.base import (
+    Context,
+    Parsed,
+    Source,
+    filled,
+    find_header,
+    finish,
+    quoted,
+    reason,
+    usd,
+    with_numbers,
+    worth,
+)
+
+_ADDRESS = re.compile(r"^(?:eip155:(?P<chain>\d{1,12}):)?(?P<address>0x[0-9a-f]{40})$")
+_HEX_40, _HEX_64 = r"^0x[0-9a-f]{40}$", r"^0x[0-9a-f]{64}$"
+_FAMILY = "etherscan"
+
+# Names without the native symbol and the price of the download day, which stand inside them.
+_NORMAL = {"hash", "unixtimestamp", "from", "to", "value_in", "value_out", "txnfee"}
+_INTERNAL = {"hash", "unixtimestamp", "from", "txto", "parenttxfrom", "value_in", "value_out"}
+_ERC20 = {"hash", "unixtimestamp", "from", "to", "tokenvalue", "contractaddress", "tokensymbol"}
+
+
+_OTHER_LISTS = {"token id", "tokenid"}  # NFTs
+_WIDEST = 40
+
+
+def _plain(name: str) -> str:
+    """`Value_IN(ETH)` is value_in, `Historical $Price/Eth` price, `Transaction Hash` hash."""
+    text = name.strip().lower()
+    text = re.sub(r"^(?:txn?hash|transaction hash)$", "hash", text)
+    text = re.sub(r"^historical \$price/.*$", "price", text)
+    return re.sub(r"^(value_in|value_out|txnfee)\((?!usd\)).*\)$", r"\1", text)
+
+
+def _identify(needed: set[str], head: list[list[str]]) -> int | None:
+    def fits(names: list[str]) -> bool:
+        if len(names) > _WIDEST:
+            return False
+        plain = {_plain(name) for name in names}
+        return needed <= plain and not plain & _OTHER_LISTS
+
+    return find_header(head, fits)
+
+
+def _read(rows: pl.DataFrame, context: Context) -> tuple[pl.DataFrame, str]:
+    """Rows under plain names, with whose side the account is on, and the native coin's symbol ('' if none is named)."""
+    native = next(
+        (
+            found[1].upper()
+            for name in rows.columns
+            if (found := re.match(r"Value_IN\((\w{1,12})\)$", name.strip(), re.IGNORECASE))
+        ),
+        "",
+    )
+    found = _ADDRESS.match((context.address or "").strip().lower())
+    address = found["address"] if found else None
+    names = {name: _plain(name) for name in rows.columns if name not in {"row_no", "extra"}}
+    rows = rows.rename(names if len(set(names.values())) == len(names) else {})
+    to = "txto" if "txto" in rows.columns else "to"
+    optional = [
+        pl.lit("").alias(name)
+        for name in ("status", "errcode", "price", "contractaddress", "datetime (utc)")
+        if name not in rows.columns
+    ]
+    rows = rows.with_columns(optional).with_columns(
+        hash=filled("hash").str.to_lowercase(),
+        sender=filled("from").str.to_lowercase(),
+        receiver=pl.coalesce(filled(to), filled("contractaddress")).str.to_lowercase(),
+        contract=filled("contractaddress").str.to_lowercase(),
+        failed=pl.col("status").str.contains(r"(?i)^(error|fail|1$)") | (pl.col("errcode").str.strip_chars() != ""),
+        time_text=pl.col("unixtimestamp"),
+        time_expected=pl.lit("seconds since 1970"),
+        occurred_at=_instant(pl.col("unixtimestamp").str.strip_chars()),
+    )  # fmt: skip
+    own = pl.lit(address, pl.String)
+    rows = rows.with_columns(
+        out=(pl.col("sender") == own).fill_null(value=False),
+        into=(pl.col("receiver") == own).fill_null(value=False),
+        tx_id="hash",
+        group_key="hash",
+        chain=pl.lit(found["chain"] if found else None, pl.String),
+    )  # fmt: skip
+    return rows.with_columns(reject=_not_own(address)), native
+
+
+def _instant(seconds: pl.Expr) -> pl.Expr:
+    whole = pl.when(seconds.str.contains(r"^\d{1,11}$")).then(seconds).cast(pl.Int64)
+    return pl.from_epoch(whole, time_unit="s").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+
+
+def _not_own(address: str | None) -> pl.Expr:
+    if address is None:
+        return pl.lit("whose side this is cannot be told: give the account's address in accounts.csv")
+    broken = ~pl.col("hash").fill_null("").str.contains(_HEX_64)
+    return pl.coalesce(
+        reason(broken, "transaction hash: found {}, expected 0x and 64 hex digits", pl.col("hash")),
+        pl.when(~pl.col("out") & ~pl.col("into")).then(
+            pl.lit("neither side is the account's address: is this another address's export?")
+        ),
+    )
+
+
+def _native(rows: pl.DataFrame, context: Context, *, internal: bool) -> Parsed:
+    """Legs in the native coin: the value moved and, of a normal transaction that the account sent, the fee."""
+    frame, symbol = _read(rows, context)
+    if internal:
+        frame = frame.with_columns(txnfee=pl.lit(""))
+    frame = frame.with_columns(price=pl.when(pl.col("price").str.contains(r"\d")).then("price"))  # N/A is no price
+    frame = with_numbers(frame, value_in="value_in", value_out="value_out", txnfee="txnfee", price="price")
+    out, into, stays = pl.col("out"), pl.col("into"), pl.col("failed") | (pl.col("out") & pl.col("into"))
+    moved = pl.col("value_in").fill_null(0) + pl.col("value_out").fill_null(0)
+    key = ("hash", "sender", "receiver", "value_in", "value_out")
+    frame = frame.with_columns(
+        row_key=pl.format("internal:{}", content_id("", *key)) if internal else pl.format("normal:{}", "hash"),
+        sent_quantity=pl.when(out & ~stays).then("value_out"),
+        received_quantity=pl.when(into & ~stays).then("value_in"),
+        fee_quantity=pl.when(out).then("txnfee"),
+        reject=pl.coalesce("reject", "value_in_fault", "value_out_fault", "txnfee_fault", _wrong_side()),
+        note=filled("method" if "method" in frame.columns else "type") if {"method", "type"} & set(frame.columns) else None,
+    )  # fmt: skip
+    frame = frame.with_columns(ignore=pl.when(pl.col("reject").is_null()).then(_nothing(moved)))
+    return finish(_in_coin(frame, symbol), context, _FAMILY)
+
+
+def _wrong_side() -> pl.Expr:
+    away = (pl.col("value_out") > 0) & ~pl.col("out")
+    here = (pl.col("value_in") > 0) & ~pl.col("into")
+    return pl.when(away | here).then(pl.lit("the value goes the other way than From and To say"))
+
+
+def _nothing(moved: pl.Expr) -> pl.Expr:
+    pays = pl.col("out") & (pl.col("txnfee").fill_null(0) > 0)
+    return (
+        pl.when(pays)
+        .then(None)
+        .when(pl.col("failed"))
+        .then(pl.lit("a failed transaction: nothing moved, and another address paid its fee"))
+        .when(pl.col("out") & pl.col("into"))
+        .then(pl.lit("sent by the account to itself"))
+        .when(moved == 0)
+        .then(pl.lit("no value moved"))
+    )
+
+
+def _in_coin(frame: pl.DataFrame, symbol: str) -> pl.DataFrame:
+    """Asset and value of each side; the value by the price of the day, where the export has it.
+
+    TxnFee(USD) and CurrentValue are at the price of the download day and are not read.
+    """
+    sides = ("sent", "received", "fee")
+    return frame.with_columns(
+        **{f"{side}_asset": pl.lit(symbol) for side in sides},
+        **{f"{side}_usd": worth(pl.col(f"{side}_quantity"), pl.col("price")) for side in sides},
+        sent_rounded="value_out_rounded",
+        received_rounded="value_in_rounded",
+        fee_rounded="txnfee_rounded",
+    )
+
+
+def _tokens(rows: pl.DataFrame, context: Context) -> Parsed:
+    """Legs in ERC-20 tokens, by contract: symbols are free text and are kept only as a note.
+
+    The chain is that of the account's address where it is written `eip155:<chain>:0x...`, else Ethereum.
+    """
+    frame, _ = _read(rows, context)
+    if "usdvaluedayoftx" not in frame.columns:
+        frame = frame.with_columns(usdvaluedayoftx=pl.lit(""))
+    frame = frame.with_columns(
+        usdvaluedayoftx=pl.when(pl.col("usdvaluedayoftx").str.contains(r"\d")).then("usdvaluedayoftx")
+    )
+    frame = with_numbers(frame, value="tokenvalue", worth="usdvaluedayoftx")
+    itself = pl.col("out") & pl.col("into")
+    asset = pl.format("eip155:{}/erc20:{}", pl.col("chain").fill_null("1"), "contract")
+    broken = ~pl.col("contract").fill_null("").str.contains(_HEX_40)
+    contract = reason(broken, "ContractAddress: found {}, expected 0x and 40 hex digits", pl.col("contract"))
+    sides = {"sent": pl.col("out") & ~itself, "received": pl.col("into") & ~itself}
+    frame = frame.with_columns(
+        row_key=pl.format("erc20:{}", content_id("", "hash", "sender", "receiver", "contract", "value")),
+        reject=pl.coalesce("reject", "value_fault", contract, _no_value(pl.col("value"))),
+        note=quoted(pl.col("tokensymbol")).str.strip_chars("'"),
+        **{f"{side}_quantity": pl.when(moved).then("value") for side, moved in sides.items()},
+        **{f"{side}_asset": asset for side in sides},
+        **{f"{side}_raw": pl.col("contract") for side in sides},
+        **{f"{side}_usd": usd(pl.col("worth")) for side in sides},
+        **{f"{side}_rounded": pl.col("value_rounded") for side in sides},
+    )
+    zero = pl.when(pl.col("value") == 0).then(pl.lit("no value moved"))
+    kept = pl.when(itself).then(pl.lit("sent by the account to itself"))
+    frame = frame.with_columns(ignore=pl.when(pl.col("reject").is_null()).then(pl.coalesce(zero, kept)))
+    return finish(frame, context, _FAMILY)
+
+
+def _no_value(value: pl.Expr) -> pl.Expr:
+    return pl.when(value.is_null()).then(pl.lit("TokenValue: found none"))
+
+
+def _source(kind: str, needed: set[str], parse: Callable[[pl.DataFrame, Context], Parsed]) -> Source:
+    return Source(
+        name=f"etherscan_{kind}", version="1", identify=partial(_identify, needed), parse=parse, family=_FAMILY, nets=True
+    )  # fmt: skip
+
+
+NORMAL = _source("normal", _NORMAL, partial(_native, internal=False))
+INTERNAL = _source("internal", _INTERNAL, partial(_native, internal=True))
+ERC20 = _source("erc20", _ERC20, _tokens)

@@ -1,0 +1,208 @@
+"""Which formats there are, and one file's bytes to its tables. No single format belongs here."""
+
+from __future__ import annotations
+
+import hashlib
+from itertools import zip_longest
+from typing import NamedTuple
+
+import polars as pl
+
+from schemas.fields import INSTANT
+from schemas.gate import conform, empty
+from schemas.intake import Files, Legs, RawRows
+from transforms.sources import binance, coinbase, etherscan, kraken, universal
+from transforms.sources.base import Context, Parsed, Source
+from transforms.text import Sheet, UnreadableError, read_sheet, sanitised
+
+SOURCES = (
+    universal.SOURCE,
+    coinbase.SOURCE,
+    kraken.SOURCE,
+    binance.SOURCE,
+    etherscan.NORMAL,
+    etherscan.INTERNAL,
+    etherscan.ERC20,
+)
+"""Every format, in the order in which a file is tried."""
+REGROUP = {source.family: source.regroup for source in SOURCES if source.regroup is not None}
+"""By `Legs.source`: what completes the group keys of all deduplicated legs of that source."""
+NETTED = frozenset(source.family for source in SOURCES if source.nets)
+"""Values of `Legs.source` whose groups are netted by asset."""
+
+_HEAD = 30
+
+
+class Reading(NamedTuple):
+    """A file's row of `files` (a frame of one row), its `raw_rows` and its `legs`."""
+
+    file: pl.DataFrame
+    raw_rows: pl.DataFrame
+    legs: pl.DataFrame
+
+
+def read_file(data: bytes, context: Context) -> Reading:
+    """Recognise a file and read it; whatever a client hands in gives a status and a message, never an error.
+
+    A row of a recognised file is used, ignored or rejected; the rows of an unknown format are all kept, rejected.
+    `rows` counts the rows under the header (of an unknown format: all).
+    """
+    try:
+        sheet = read_sheet(data)
+    except UnreadableError as error:
+        return _reading(context, status="unreadable", message=error.reason)
+    if not any(cell.strip() for row in sheet.rows for cell in row):
+        return _reading(context, status="empty", message="the file has no rows")
+    for source in SOURCES:
+        header = source.identify(sheet.rows[:_HEAD])
+        if header is not None:
+            return _parsed(sheet, source, header, context)
+    raw = _raw_rows(sheet, len(sheet.rows), context, "rejected", "the file's format is not known")
+    return _reading(context, raw, status="unknown_format", message=_unknown(sheet))
+
+
+def parser_version(source: Source, context: Context) -> str:
+    """What a reading by `source` depended on beside the bytes: its version, the account's address, the name's zone."""
+    zone = binance.utc_offset(context.file_name) if source is binance.SOURCE else None
+    return f"{source.name}:{source.version}:{context.address or ''}" + (f":{zone}" if zone is not None else "")
+
+
+def reading_key(context: Context) -> str:
+    """The same for a file that no source has read: all versions at once, hashed."""
+    every = "\n".join(parser_version(source, context) for source in SOURCES)
+    return "none:" + hashlib.sha256(every.encode()).hexdigest()[:16]
+
+
+def is_current(version: str | None, context: Context) -> bool:
+    """Whether `files.parser_version` of an earlier reading still holds, so that the file need not be read again."""
+    return version == reading_key(context) or version in {parser_version(source, context) for source in SOURCES}
+
+
+def _parsed(sheet: Sheet, source: Source, header: int, context: Context) -> Reading:
+    rows = _frame(sheet, header)
+    blank = _blank(rows)
+    try:
+        parsed = source.parse(rows.filter(~blank), context)
+    except pl.exceptions.PolarsError as error:  # a defect of the parser: this file waits, the night goes on
+        raw = _raw_rows(sheet, header + 1, context, "rejected", "the parser stopped at this file")
+        message = f"the parser {source.name} stopped ({type(error).__name__}): report this file"
+        return _reading(context, raw, status="unreadable", message=message)
+    parsed = parsed._replace(ignored=pl.concat([parsed.ignored, _reasons(rows.filter(blank), "a blank row")]))
+    raw = _raw_rows(sheet, header + 1, context, "used", None).pipe(_judge, parsed)
+    return _reading(
+        context, raw, parsed.legs,
+        source=source.name,
+        parser_version=parser_version(source, context),
+        status="parsed" if rows.height else "empty",
+        message=None if rows.height else "the file has a header and no rows",
+        rows=rows.height,
+    )  # fmt: skip
+
+
+def _frame(sheet: Sheet, header: int) -> pl.DataFrame:
+    """The rows under the header as `row_no`, one text column a name and, of wider rows, the surplus cells in `extra`."""
+    names = _names(sheet.rows[header])
+    body = sheet.rows[header + 1 :]
+    width = len(names)
+    columns = list(zip(*body, strict=True)) if all(len(row) == width for row in body) else _padded(body, width)
+    frame = pl.DataFrame(
+        {name: pl.Series(name, cells, pl.String) for name, cells in zip(names, columns or [()] * width, strict=True)}
+    )
+    extra = _lists([row[width:] for row in body]).alias("extra")
+    return frame.insert_column(0, pl.Series("row_no", sheet.line_nos[header + 1 :], pl.Int64)).with_columns(extra)
+
+
+def _lists(rows: list[list[str]]) -> pl.Series:
+    """A list column of text, built flat (polars looks at every inner list of Python lists)."""
+    if not any(rows):
+        return pl.Series([[]], dtype=pl.List(pl.String)).new_from_index(0, len(rows))
+    cells = pl.DataFrame(
+        {
+            "row": pl.Series([number for number, row in enumerate(rows) for _ in row], dtype=pl.Int64),
+            "cell": pl.Series([cell for row in rows for cell in row], dtype=pl.String),
+        }
+    )
+    lists = cells.group_by("row").agg("cell")
+    return (
+        pl.DataFrame({"row": range(len(rows))})
+        .join(lists, on="row", how="left", maintain_order="left")["cell"]
+        .fill_null([])
+    )
+
+
+def _padded(body: list[list[str]], width: int) -> list[tuple[str, ...]]:
+    columns = list(zip_longest(*(row[:width] for row in body), fillvalue=""))
+    return columns + [("",) * len(body)] * (width - len(columns))
+
+
+def _names(header: list[str]) -> list[str]:
+    """Header names, stripped; one without a name or that came before is numbered."""
+    names: list[str] = []
+    for number, cell in enumerate(header, 1):
+        name = cell.strip() or f"column {number}"
+        names.append(f"{name} ({number})" if name in {*names, "row_no", "extra"} else name)
+    return names
+
+
+def _blank(rows: pl.DataFrame) -> pl.Series:
+    cells = [pl.col(name).str.strip_chars() == "" for name in rows.columns if name not in {"row_no", "extra"}]
+    return rows.select(pl.all_horizontal(*cells, pl.col("extra").list.join("").str.strip_chars() == "")).to_series()
+
+
+def _reasons(rows: pl.DataFrame, reason: str) -> pl.DataFrame:
+    return rows.select("row_no", reason=pl.lit(reason, pl.String))
+
+
+def _raw_rows(sheet: Sheet, body: int, context: Context, status: str, reason: str | None) -> pl.DataFrame:
+    """Every row of the sheet; those before index `body` are a preamble and a header, unless all are of no known format."""
+    before = 0 if body == len(sheet.rows) and status == "rejected" else body
+    return pl.DataFrame(
+        {
+            "account_id": pl.repeat(context.account_id, len(sheet.rows), eager=True),
+            "file_id": pl.repeat(context.file_id, len(sheet.rows), eager=True),
+            "row_no": pl.Series(sheet.line_nos, dtype=pl.Int64),
+            "cells": _lists(sheet.rows),
+            "status": ["ignored"] * before + [status] * (len(sheet.rows) - before),
+            "reason": pl.Series(["the header or a line above it"] * before + [reason] * (len(sheet.rows) - before), dtype=pl.String),
+        }
+    )  # fmt: skip
+
+
+def _judge(raw: pl.DataFrame, parsed: Parsed) -> pl.DataFrame:
+    verdicts = pl.concat(
+        [
+            parsed.rejected.with_columns(verdict=pl.lit("rejected")),
+            parsed.ignored.with_columns(verdict=pl.lit("ignored")),
+        ]
+    )
+    judged = raw.join(verdicts, on="row_no", how="left", maintain_order="left", suffix="_found")
+    return judged.with_columns(
+        status=pl.coalesce("verdict", "status"), reason=pl.coalesce("reason_found", "reason")
+    ).select(raw.columns)
+
+
+def _unknown(sheet: Sheet) -> str:
+    """What was found in a file of no known format, and what to do."""
+    widest = max(sheet.rows[:_HEAD], key=len)
+    found = ", ".join(sanitised(cell)[:30] for cell in widest[:12])
+    return (
+        f"no known format has the header '{found[:300]}': copy the rows into the universal format, or ask for a parser"
+    )
+
+
+def _reading(
+    context: Context, raw: pl.DataFrame | None = None, legs: pl.DataFrame | None = None, **file: object
+) -> Reading:
+    raw = empty(RawRows) if raw is None else conform(raw, RawRows)
+    legs = empty(Legs) if legs is None else legs
+    row = {
+        "file_id": context.file_id,
+        "account_id": context.account_id,
+        "path": context.file_name,
+        "parser_version": reading_key(context),
+        "rows": raw.height,
+        "rows_rejected": raw.filter(pl.col("status") == "rejected").height,
+    } | file
+    seen = legs.select(first_event_at=pl.col("occurred_at").min(), last_event_at=pl.col("occurred_at").max())
+    return Reading(conform(pl.DataFrame([row]).hstack(seen.cast(INSTANT)), Files).with_columns(
+        pl.col("source", "message").cast(pl.String)), raw, legs)  # fmt: skip
