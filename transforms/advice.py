@@ -20,7 +20,6 @@ from transforms.exact import from_ints, to_cents
 from transforms.holdings import VALUE_LIMIT
 from transforms.ids import digest
 from transforms.law.parameters import YEARS
-from transforms.law.tax import Returns
 from transforms.valuation import Worth
 
 SCENARIO = "best"
@@ -70,13 +69,10 @@ def recommend(
         settings: the firm's assumptions and platform costs.
         as_of: tonight; its year is the tax year.
     """
-    known = returns.filter(pl.lit(as_of.year in YEARS))
-    tonight = harvest.tonight_of(known, expectations, settings)
+    huge = _out_of_range(holdings, returns, expectations)
+    sane = returns.filter(~pl.col("return_id").is_in(huge) & pl.lit(as_of.year in YEARS))
+    tonight = harvest.tonight_of(sane, expectations, settings)
     lots = harvest.loss_lots(holdings, tonight, accounts, facts)
-    huge = _out_of_range(lots, tonight)
-    if huge:
-        tonight = harvest.tonight_of(known.filter(~pl.col("return_id").is_in(huge)), expectations, settings)
-        lots = harvest.loss_lots(holdings, tonight, accounts, facts)
     chosen = harvest.worth(harvest.choose(lots, tonight), tonight)
     every = harvest.worth(harvest.everything(lots), tonight)
     members = members.filter(pl.col("tax_year") == as_of.year)
@@ -86,13 +82,19 @@ def recommend(
     )
 
 
-def _out_of_range(lots: pl.DataFrame, tonight: harvest.Tonight) -> set[str]:
+def _out_of_range(holdings: pl.DataFrame, returns: pl.DataFrame, expectations: pl.DataFrame) -> list[str]:
     """Returns whose amounts are beyond what can be right (and what exact 64-bit arithmetic takes)."""
-    sums = lots.group_by("return_id").agg(pl.col("proceeds", "gain_basis").sum())
-    above = sums.filter(pl.max_horizontal("proceeds", "gain_basis") > RETURN_LIMIT * 10**6)["return_id"]
-    amounts = [getattr(part, field.name) for part in (tonight.returns, tonight.later) for field in fields(Returns)]
-    far = np.any(np.abs(np.stack(amounts)) > RETURN_LIMIT * 100, axis=0)
-    return {*above, *(return_id for return_id, is_far in zip(tonight.return_ids, far, strict=True) if is_far)}
+    for_sale = holdings.filter(pl.col("why_not").is_null())
+    dollars = (
+        for_sale.group_by("return_id").agg(pl.col("value", "basis").sum()),
+        expectations.select("return_id", "expected_ordinary_income", "expected_annual_gains"),
+    )
+    cents = returns.select("return_id", pl.exclude("return_id").cast(pl.Decimal(38, 0)) / 100)
+    far = [
+        frame.filter(pl.any_horizontal(pl.exclude("return_id").abs() > RETURN_LIMIT))["return_id"]
+        for frame in (*dollars, cents)
+    ]
+    return pl.concat(far).unique().sort().to_list()
 
 
 def _figures(chosen: pl.DataFrame, every: pl.DataFrame, tonight: harvest.Tonight) -> pl.DataFrame:
@@ -205,7 +207,7 @@ def _confidence(
 def _summary(
     figures: pl.DataFrame,
     holdings: pl.DataFrame,
-    huge: set[str],
+    huge: list[str],
     members: pl.DataFrame,
     zones: pl.DataFrame,
     as_of: date,
@@ -264,7 +266,7 @@ def _stock(holdings: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _verdict(huge: set[str], as_of: date) -> pl.Expr:
+def _verdict(huge: list[str], as_of: date) -> pl.Expr:
     """The verdict's code; the first that applies."""
     saves = pl.col("all_tax_before") - pl.col("all_tax_after") + pl.col("all_carryforward_value")
     return (
@@ -272,7 +274,7 @@ def _verdict(huge: set[str], as_of: date) -> pl.Expr:
         .when(~pl.col("any_for_sale") & pl.col("any_unknown")).then(pl.lit("blocked_unknown_basis"))
         .when(~pl.col("any_for_sale").fill_null(value=False)).then(pl.lit("nothing_to_harvest"))
         .when(pl.lit(as_of.year not in YEARS)).then(pl.lit("law_year_missing"))
-        .when(pl.col("return_id").is_in(sorted(huge))).then(pl.lit("out_of_range"))
+        .when(pl.col("return_id").is_in(huge)).then(pl.lit("out_of_range"))
         .when(pl.col("tax_before").is_null()).then(pl.lit("no_profile"))
         .when(pl.col("loss_harvested") > 0).then(pl.lit("harvest"))
         .when(saves <= 0).then(pl.lit("worth_nothing"))

@@ -13,12 +13,13 @@ from schemas.fields import QUANTITY
 from schemas.inputs import FirmSettings
 from transforms.exact import from_ints, share, to_ints
 from transforms.law.parameters import Ints, lookup
-from transforms.law.tax import Returns, assess
 from transforms.returns import to_returns
-from transforms.valuation import Sales, Worth, evaluate, later_year
+from transforms.valuation import Outlook, Sales, Worth, evaluate, later_year, outlook
 
-STEPS = (16, 64, 256, 1024, 4096, 16384, 65536)
+STEPS = (16, 128, 1024, 8192)
 """The cut lot is refined by steps of these parts of it, each time around the best cut so far."""
+BATCH = 256
+"""Returns whose candidates are held in memory together."""
 MOST_KINKS = 20
 """Later years at whose end a cut is tried."""
 WORTH_A_CUT = 100
@@ -37,9 +38,7 @@ class Tonight:
     """The returns of the as-of year that have a profile, before any sale advised, and the later years expected."""
 
     return_ids: tuple[str, ...]
-    returns: Returns
-    later: Returns
-    settings: FirmSettings
+    outlook: Outlook
 
 
 def tonight_of(returns: pl.DataFrame, expectations: pl.DataFrame, settings: FirmSettings) -> Tonight:
@@ -57,7 +56,7 @@ def tonight_of(returns: pl.DataFrame, expectations: pl.DataFrame, settings: Firm
     now = to_returns(returns)
     ordinary = joined.select(pl.coalesce(expected[0], "ordinary")).to_series().to_numpy()
     gains = joined[expected[1]].fill_null(0).to_numpy()
-    return Tonight(tuple(returns["return_id"]), now, later_year(now, ordinary, gains), settings)
+    return Tonight(tuple(returns["return_id"]), outlook(now, later_year(now, ordinary, gains), settings))
 
 
 def loss_lots(holdings: pl.DataFrame, tonight: Tonight, accounts: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
@@ -70,7 +69,7 @@ def loss_lots(holdings: pl.DataFrame, tonight: Tonight, accounts: pl.DataFrame, 
         {"return_id": tonight.return_ids, "row": range(len(tonight.return_ids))},
         schema={"return_id": pl.String, "row": pl.Int64},
     )
-    costs = {name: _cost_rate(cost.fee_bp, cost.spread_bp) for name, cost in tonight.settings.platforms.items()}
+    costs = {name: _cost_rate(cost.fee_bp, cost.spread_bp) for name, cost in tonight.outlook.settings.platforms.items()}
     return (
         holdings.filter(pl.col("why_not").is_null() & (pl.col("unrealized_gain") < 0))
         .join(rows, on="return_id")
@@ -98,6 +97,11 @@ def choose(lots: pl.DataFrame, tonight: Tonight) -> pl.DataFrame:
         Rows of `loss_lots` with `position` (rank from 1), `sold`, and `proceeds`, `loss_basis`, `gain_basis` of the
         part sold, and the sums `short`, `long`, `collectible`, `given_up`, `cost` over it and all ranked above it.
     """
+    batches = lots.with_columns(_batch=pl.col("row") // BATCH).partition_by("_batch", include_key=False)
+    return pl.concat([_choose(batch, tonight) for batch in batches or [lots]])
+
+
+def _choose(lots: pl.DataFrame, tonight: Tonight) -> pl.DataFrame:
     ordered = _ordered(lots)
     whole = _sold(ordered, _units(ordered["quantity"]))
     best = _best(_scored(pl.concat([whole, _kinks(ordered, tonight)]), tonight))
@@ -119,7 +123,7 @@ def everything(lots: pl.DataFrame) -> pl.DataFrame:
 
 def worth(sold: pl.DataFrame, tonight: Tonight) -> pl.DataFrame:
     """`sold` with the columns of `valuation.Worth`, in cents, of each row's sums."""
-    found = evaluate(tonight.returns, tonight.later, _sales(sold), tonight.settings)
+    found = evaluate(tonight.outlook, _sales(sold))
     return sold.with_columns(pl.Series(field.name, getattr(found, field.name)) for field in fields(Worth))
 
 
@@ -192,10 +196,11 @@ def _kinks(ordered: pl.DataFrame, tonight: Tonight) -> pl.DataFrame:
 
     Schedule D line 16 after the sale: 0; -limit (IRC 1211(b)); and less by (limit + expected gains) for each later year.
     """
-    net = assess(tonight.returns).line_16
-    limit = lookup(tonight.returns.tax_year, tonight.returns.status).capital_loss_limit
-    yearly = limit + np.maximum(0, tonight.later.long_term)
-    years = range(min(tonight.settings.horizon_years, MOST_KINKS) + 1)
+    view = tonight.outlook
+    net = view.before.line_16
+    limit = lookup(view.tonight.tax_year, view.tonight.status).capital_loss_limit
+    yearly = limit + np.maximum(0, view.later.long_term)
+    years = range(min(view.settings.horizon_years, MOST_KINKS) + 1)
     targets = np.stack([net, *(net + limit + count * yearly for count in years)], axis=1)
     kinks = (
         pl.DataFrame({"row": np.arange(net.size), "target": targets}, schema_overrides={"row": pl.Int64})
@@ -217,7 +222,7 @@ def _kinks(ordered: pl.DataFrame, tonight: Tonight) -> pl.DataFrame:
 
 def _cuts(ordered: pl.DataFrame, best: pl.DataFrame, step: int) -> pl.DataFrame:
     """Cuts of the last lot of each best set, and first of the lot after it, in steps of 1/`step` of the lot."""
-    reach, next_lots = (STEPS[0] - 1, 1) if step == STEPS[0] else (3, 0)
+    reach, next_lots = (STEPS[0] - 1, 1) if step == STEPS[0] else (7, 0)
     near = (
         ordered.filter(~pl.col("is_indivisible"))
         .join(best.select("row", "order", last="position", so_far="sold"), on=["row", "order"])

@@ -13,7 +13,7 @@ from __future__ import annotations
 import datetime as dt
 import gc
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
@@ -105,11 +105,11 @@ def run(
     ordered = movements.filter(pl.col("tax_year").is_between(first, last)).sort("taxpayer_id", "sequence")
     opening = opening.sort("taxpayer_id", "lot_id", "pool", "account_id")
     roots = pl.concat([_opening_roots(opening), _movement_roots(ordered)])
-    rows, out = _rows(ordered), _Out(roots.height)
     spans, carried = _spans(ordered["taxpayer_id"].to_list()), _carried(opening)
     given = _allocations(allocations)
     wallet_of = dict(wallets.select("account_id", "wallet").iter_rows())
     with _no_garbage():
+        rows, out = _rows(ordered), _Out(roots.height)
         for taxpayer in sorted(spans.keys() | carried.keys()):
             book = _Book(
                 taxpayer, rows, out, opening.height, wallet_of, given.get(taxpayer, {}),
@@ -121,7 +121,7 @@ def run(
             except (ArithmeticError, LookupError, ValueError, TypeError, AssertionError) as error:
                 out.back_to(mark)
                 out.faults.append((taxpayer, "lot_book_failed", first, *[None] * 6, type(error).__name__))
-    return _frames(ordered, roots, out)
+        return _frames(ordered, roots, out)
 
 
 @contextmanager
@@ -596,27 +596,42 @@ class _Book:
         self.converting[self.rows.link[row]] = (self.rows.asset[row], parts, self.rows.quantity[row])
 
     def _convert_in(self, row: int) -> None:
-        """Each lot that left becomes a lot of the new asset: basis and dates stay, units in proportion."""
+        """Each lot that left becomes a lot of the new asset: basis and dates stay, units in proportion.
+
+        A lot too small to become a unit of the 18th decimal gives its basis to the next larger one.
+        """
         rows = self.rows
         received = rows.quantity[row]
         asset, parts, sent = self.converting.pop(rows.link[row], ("", [], received))
         left = done = 0
-        for slot, units, basis, loss in _by_lot(parts):
+        dust: list[_Part] = []
+        for slot, units, basis, loss in sorted(_by_lot(parts), key=lambda part: part[1]):
             left += units
             new = share(received, left, sent) - done
             done += new
-            if not new:
-                raise ArithmeticError  # a lot would end without units: see the fault
-            lot_id = f"{rows.movement_id[row]}<{slot.lot.lot_id}"
-            index = self.out.derive(slot.lot.index, row, lot_id, new, basis, loss, slot.status)
-            old = slot.lot
-            lot = _Lot(index, lot_id, rows.event_id[row], old.acquired_at, old.long_from, old.loss_long_from, new,
-                       basis, dual=loss != basis)  # fmt: skip
-            self.out.conversions.append((self.taxpayer, self.year, rows.event_id[row], asset, old.index, units,
-                                         rows.asset[row], lot_id, new, basis))  # fmt: skip
-            self._enter(row, lot, new, basis, loss, slot.status)
+            if new:
+                self._converted(row, asset, new, [*dust, (slot, units, basis, loss)])
+                dust = []
+            else:
+                dust.append((slot, units, basis, loss))
+        if dust:
+            raise ArithmeticError  # nothing is large enough to carry their basis
         if done < received:
             self._unknown(row, received - done)
+
+    def _converted(self, row: int, asset: str, new: int, parts: list[_Part]) -> None:
+        """One lot of the new asset, out of the last part with the dust before it."""
+        rows, old, status = self.rows, parts[-1][0].lot, parts[-1][0].status
+        basis = _sum(part[2] for part in parts) if parts[-1][2] is not None else None
+        loss = _sum(part[3] for part in parts) if parts[-1][3] is not None else None
+        lot_id = f"{rows.movement_id[row]}<{old.lot_id}"
+        index = self.out.derive(old.index, row, lot_id, new, basis, loss, status)
+        lot = _Lot(index, lot_id, rows.event_id[row], old.acquired_at, old.long_from, old.loss_long_from, new, basis,
+                   dual=loss != basis)  # fmt: skip
+        for slot, units, carried, _ in parts:
+            self.out.conversions.append((self.taxpayer, self.year, rows.event_id[row], asset, slot.lot.index, units,
+                                         rows.asset[row], lot_id, new if slot.lot is old else 0, carried))  # fmt: skip
+        self._enter(row, lot, new, basis, loss, status)
 
     # --- year ends, and the end of the universal pool
 
@@ -719,6 +734,10 @@ def _by_lot(parts: list[_Part]) -> list[_Part]:
             units, basis, loss = seen[1] + units, _plus(seen[2], basis), _plus(seen[3], loss)  # noqa: PLW2901
         merged[slot.lot.lot_id] = (seen[0] if seen else slot, units, basis, loss)
     return list(merged.values())
+
+
+def _sum(amounts: Iterable[MONEY_OR_NONE]) -> int:
+    return sum(amount or 0 for amount in amounts)
 
 
 def _plus(one: MONEY_OR_NONE, other: MONEY_OR_NONE) -> MONEY_OR_NONE:

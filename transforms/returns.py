@@ -353,22 +353,26 @@ def _conflicts(people: pl.DataFrame) -> pl.DataFrame:
 def _missing(taxed: pl.DataFrame, stopped: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
     empty = taxed.select(*RETURN, column="asked").explode("column").drop_nulls("column")
     unlawful = taxed.filter(pl.col("short_term_out").is_null()).select(*RETURN, reason=pl.lit("law_year_missing"))
-    unknown = pl.all_horizontal(
-        pl.col("short_term_record", "long_term_record", "short_term_computed", "long_term_computed").is_null()
-    )
-    opened = people.join(taxed.select(RETURN), on=RETURN, how="semi").filter(unknown)
-    late = pl.col("first_sale") < pl.col("tax_year")
-    frames = [
-        stopped,
-        unlawful,
-        empty.with_columns(reason=pl.lit("profile_cell_empty")),
-        opened.filter(late).select(*RETURN, "taxpayer_id", reason=pl.lit("carry_chain_broken")),
-        opened.filter(~late.fill_null(value=False)).select(
-            *RETURN, "taxpayer_id", reason=pl.lit("profile_cell_empty"), column=pl.lit("short_term_carry_in")
-        ),
-    ]
+    frames = [stopped, unlawful, empty.with_columns(reason=pl.lit("profile_cell_empty"))]
+    frames += [_opened_blind(people, taxed, character) for character in ("short_term", "long_term")]
     typed = pl.DataFrame(schema=MISSING)
-    return pl.concat([typed, *frames], how="diagonal_relaxed").sort(MISSING.keys(), nulls_last=False)
+    return pl.concat([typed, *frames], how="diagonal_relaxed").unique().sort(MISSING.keys(), nulls_last=False)
+
+
+def _opened_blind(people: pl.DataFrame, taxed: pl.DataFrame, character: str) -> pl.DataFrame:
+    """Taxpayers whose carry-in neither a record nor the year before tells: a broken chain where they sold before."""
+    unknown = pl.col(f"{character}_record").is_null() & pl.col(f"{character}_computed").is_null()
+    sold_before = (pl.col("first_sale") < pl.col("tax_year")).fill_null(value=False)
+    return (
+        people.join(taxed.select(RETURN), on=RETURN, how="semi")
+        .filter(unknown)
+        .select(
+            *RETURN,
+            "taxpayer_id",
+            reason=pl.when(sold_before).then(pl.lit("carry_chain_broken")).otherwise(pl.lit("profile_cell_empty")),
+            column=pl.when(~sold_before).then(pl.lit(f"{character}_carry_in")),
+        )
+    )
 
 
 _FORM_1040 = {

@@ -77,29 +77,43 @@ def later_year(tonight: Returns, ordinary: Ints, gains: Ints) -> Returns:
     )
 
 
-def evaluate(tonight: Returns, later: Returns, sales: Sales, settings: FirmSettings) -> Worth:
+@dataclass(frozen=True)
+class Outlook:
+    """The returns of tonight, a later year of each, and what happens without any sale.
+
+    `before` is tonight's tax, `without` the federal tax of each later year while tonight's carryover is used up.
+    """
+
+    tonight: Returns
+    later: Returns
+    settings: FirmSettings
+    before: Assessment
+    without: tuple[Ints, ...]
+
+
+def outlook(tonight: Returns, later: Returns, settings: FirmSettings) -> Outlook:
+    """The world without a sale: `horizon_years` years like `later`, the carryovers used in them as the law says."""
+    before = assess(tonight)
+    years = _future(later, before, np.zeros_like(later.ordinary), settings)
+    return Outlook(tonight, later, settings, before, tuple(year.federal_tax for year, _ in years))
+
+
+def evaluate(view: Outlook, sales: Sales) -> Worth:
     """The worth of each set of sales, with the exact tax of every year with and without it.
 
-    The future has `horizon_years` years like `later`. Without the sale the carryover of tonight's year is used up
-    in them as the law says. With it there is more carryover (`carryforward_value`), and in year `holding_years` the
-    units bought back are sold at the old price, with a long-term gain of `basis_given_up` beside the carryover then
-    left (`later_tax_cost`: the difference to never selling them, in that year and after it). A `holding_years`
-    beyond the horizon means that they are never sold (IRC 1014). Carryover left at the horizon counts nothing.
+    With the sale there is more carryover to use (`carryforward_value`), and in year `holding_years` the units bought
+    back are sold at the old price, with a long-term gain of `basis_given_up` beside the carryover then left
+    (`later_tax_cost`: the difference to never selling them, in that year and after it). A `holding_years` beyond the
+    horizon means that they are never sold (IRC 1014). Carryover left at the horizon counts nothing.
     """
-    before = assess(tonight)
-    without = [year.federal_tax for year, _ in _future(later, before, np.zeros_like(later.ordinary), settings)]
-    parts = [
-        _evaluate(tonight, later, before, without, _slice(sales, start), settings)
-        for start in range(0, max(1, sales.row.size), CHUNK)
-    ]
+    starts = range(0, max(1, sales.row.size), CHUNK)
+    parts = [_evaluate(view, _slice(sales, start)) for start in starts]
     return Worth(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Worth)})
 
 
-def _evaluate(
-    tonight: Returns, later: Returns, before: Assessment, without: list[Ints], sales: Sales, settings: FirmSettings
-) -> Worth:
-    row = sales.row
-    start = _take(tonight, row)
+def _evaluate(view: Outlook, sales: Sales) -> Worth:
+    row, before = sales.row, view.before
+    start = _take(view.tonight, row)
     after = assess(
         replace(
             start,
@@ -108,12 +122,13 @@ def _evaluate(
             gain_28=start.gain_28 - sales.collectible_loss,
         )
     )
-    years = list(_future(_take(later, row), after, sales.basis_given_up, settings))
-    more_used = [base[row] - kept.federal_tax for base, (kept, _) in zip(without, years, strict=True)]
-    sold_costs = [sold.federal_tax - kept.federal_tax for kept, sold in years]
+    years = list(_future(_take(view.later, row), after, sales.basis_given_up, view.settings))
+    if_kept = [base[row] - kept.federal_tax for base, (kept, _) in zip(view.without, years, strict=True)]
+    if_sold = [base[row] - sold.federal_tax for base, (_, sold) in zip(view.without, years, strict=True)]
     nothing = [np.zeros_like(row)]  # a horizon of no years
-    carryforward_value = present_value(more_used or nothing, settings.discount_rate)
-    later_tax_cost = present_value(sold_costs or nothing, settings.discount_rate)
+    carryforward_value = present_value(if_kept or nothing, view.settings.discount_rate)
+    # rounded once, so that sets with the same taxes tie to the cent: the cost is the difference
+    later_value = present_value(if_sold or nothing, view.settings.discount_rate)
     saved = before.federal_tax[row] - after.federal_tax
     return Worth(
         tax_before=before.federal_tax[row],
@@ -126,9 +141,9 @@ def _evaluate(
         long_term_out_before=before.long_term_out[row],
         long_term_out_after=after.long_term_out,
         carryforward_value=carryforward_value,
-        later_tax_cost=later_tax_cost,
+        later_tax_cost=carryforward_value - later_value,
         trading_cost=sales.trading_cost,
-        net_benefit=saved + carryforward_value - later_tax_cost - sales.trading_cost,
+        net_benefit=saved + later_value - sales.trading_cost,
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import dagster as dg
 import pandera.polars as pa
 import polars as pl
 
-import dagster as dg
 from pipelines.definitions import build_defs
 from pipelines.factory import Read, table_asset, table_assets
 from pipelines.households import Members, household_members

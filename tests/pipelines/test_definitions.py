@@ -6,7 +6,8 @@ import dagster as dg
 
 from pipelines.definitions import build_defs, defs
 from pipelines.partitions import tax_years
-from tests.pipelines.small_house import TABLES, house
+from pipelines.resources import FirmFolder
+from tests.pipelines.small_house import TABLES, house, make_firm
 
 
 def graph(definitions: dg.Definitions) -> dict[str, dict]:
@@ -52,10 +53,7 @@ def test_every_asset_by_year_takes_its_range_in_one_run():
             assert asset.backfill_policy == dg.BackfillPolicy.single_run()
 
 
-def test_resources_can_be_put_in_another_place():
-    other = (
-        build_defs(tables=TABLES, guards={}, resource_overrides={"firm": dg.ResourceDefinition.hardcoded_resource("x")})
-        if False
-        else None
-    )
-    assert other is None
+def test_resources_can_be_put_in_another_place(tmp_path):
+    firm = FirmFolder(folder=str(make_firm(tmp_path, "", 'time_zone = "America/Denver"\n')))
+    definitions = build_defs(tables=TABLES, guards={}, resource_overrides={"firm": firm})
+    assert definitions.resolve_schedule_def("nightly").execution_timezone == "America/Denver"

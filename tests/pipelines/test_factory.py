@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import polars as pl
 import pytest
 
-import dagster as dg
 from pipelines.errors import NightError, without_cells
 from pipelines.factory import Part, Read, table_asset
 from pipelines.launch import run_night

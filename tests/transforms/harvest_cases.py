@@ -8,11 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 import polars as pl
-from tests.transforms.frames import frame
 
 from schemas.fields import CENTS, STATUSES
 from schemas.harvest import Holdings
 from schemas.inputs import FirmSettings, PlatformCost
+from tests.transforms.frames import frame
 from transforms import harvest
 from transforms.law.tax import Returns
 
@@ -41,9 +41,7 @@ def expectations(ordinary: int | None = None, gains: int | None = None, return_i
     )
 
 
-def tonight(
-    expected: pl.DataFrame | None = None, firm: FirmSettings | None = None, **given: Any
-) -> harvest.Tonight:
+def tonight(expected: pl.DataFrame | None = None, firm: FirmSettings | None = None, **given: Any) -> harvest.Tonight:
     return harvest.tonight_of(
         returns(**given), expectations() if expected is None else expected, settings() if firm is None else firm
     )

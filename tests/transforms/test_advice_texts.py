@@ -7,7 +7,15 @@ from decimal import Decimal
 
 import pytest
 
-from transforms.advice_texts import deadline, dollars, lot_identification, reason, rebuy_not_before, record_before, safe_name
+from transforms.advice_texts import (
+    deadline,
+    dollars,
+    lot_identification,
+    reason,
+    rebuy_not_before,
+    record_before,
+    safe_name,
+)
 
 LOT = {"asset": "BTC", "quantity": Decimal("0.250"), "lot_id": "lot_1", "date_acquired": dt.date(2024, 2, 29)}
 

@@ -10,6 +10,8 @@ from functools import cache
 import numpy as np
 import polars as pl
 import pytest
+
+from schemas.inputs import FirmSettings, PlatformCost
 from tests.transforms.harvest_cases import (
     accounts,
     expectations,
@@ -20,8 +22,6 @@ from tests.transforms.harvest_cases import (
     settings,
     tonight,
 )
-
-from schemas.inputs import FirmSettings, PlatformCost
 from transforms import harvest, valuation
 from transforms.valuation import Sales
 
@@ -39,13 +39,14 @@ def sold_loss(chosen: pl.DataFrame) -> Decimal:
 def test_jane_sells_as_much_as_saves_before_the_later_sale():
     """10,000 of gain and the 3,000 now; 3,000 at 37 % in each of the four years before the later sale: 25,000.
 
-    The next dollar would be used in year 5 against the gain that its own lower basis makes. Discounted at 4 %:
-    5,190 + 1,110 x (1/1.04 + ... + 1/1.04^4) = 4,029.18, less (25,000 x 23.8 %) / 1.04^5 = 4,890.47: 4,328.71.
+    The next dollar would meet in year 5 the gain that its own lower basis makes: worth nothing, so it is not sold.
+    Discounted at 4 %: 5,190 + 1,110 x (1/1.04 + ... + 1/1.04^4) - (25,000 x 23.8 %) / 1.04^5 = 5,190 + 4,029.1837 -
+    4,890.4663 = 4,328.72.
     """
     night = tonight(tax_year=2023, ordinary=700_000, short_term=10_000)
     chosen = plan(night, holding("l1", 187_000, 120_000, "short"), holding("l2", 100_000, 50_000, "short"))
     assert sold_loss(chosen) == pytest.approx(25_000)
-    assert chosen["net_benefit"][-1] == 432_871
+    assert chosen["net_benefit"][-1] == 432_872
 
 
 def test_loss_is_cut_where_the_gain_falls_into_the_0_percent_bracket():
@@ -67,6 +68,15 @@ def test_indivisible_units_are_sold_whole_or_not_at_all():
     assert chosen["net_benefit"][-1] == 238_500 - 196_030
 
 
+@pytest.mark.parametrize(("collectible", "tax_saved"), [(True, 6_360), (False, 3_760)])
+def test_loss_on_a_collectible_counts_against_the_28_percent_gain(collectible, tax_saved):
+    """2026, wages 300,000, gains of 20,000 on an NFT and 20,000 on coins: 31.8 or 18.8 % of a loss of 20,000."""
+    firm = settings(holding_years=11)
+    night = tonight(None, firm, tax_year=2026, ordinary=300_000, long_term=40_000, gain_28=20_000)
+    chosen = plan(night, holding("l", 20_000), facts=facts(("BTC", "nft", collectible, True)))
+    assert chosen["net_benefit"].to_list() == [tax_saved * 100]
+
+
 def test_0_percent_bracket_sells_nothing():
     assert plan(tonight(ordinary=30_000, long_term=20_000), holding("l", 8_000)).is_empty()
 
@@ -82,7 +92,14 @@ def test_trading_cost_goes_by_platform_and_is_rounded_once():
     costs = {"default": PlatformCost(Decimal(60), Decimal(20)), "cheap": PlatformCost(Decimal(5), Decimal(0))}
     night = tonight(firm=settings(platforms=costs), ordinary=700_000, short_term=50_000)
     lots = [
-        holding(name, 20_000, value=Decimal("10000.10"), basis=Decimal("30000.10"), account_id=name, price=Decimal("1000.01"))
+        holding(
+            name,
+            20_000,
+            value=Decimal("10000.10"),
+            basis=Decimal("30000.10"),
+            account_id=name,
+            price=Decimal("1000.01"),
+        )
         for name in ("cheap", "dear")
     ]
     chosen = plan(night, *lots, accounts=accounts(("cheap", "cheap", None), ("dear", None, None)))
@@ -174,7 +191,7 @@ def subset_worths(subsets: dict[int, list[list[dict[str, object]]]], night: harv
             rows.append(row)
             sums.append((short, long, 0, short + long, (cost + 50) // 100))
     sales = Sales(np.array(rows, np.int64), *np.array(sums, np.int64).T)
-    net = valuation.evaluate(night.returns, night.later, sales, night.settings).net_benefit
+    net = valuation.evaluate(night.outlook, sales).net_benefit
     worths: dict[int, list[int]] = {row: [] for row in subsets}
     for row, benefit in zip(rows, net.tolist(), strict=True):
         worths[row].append(benefit)

@@ -7,14 +7,14 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
-from tests.transforms.frames import frame
-from tests.transforms.harvest_cases import facts
 
 from schemas import gate
 from schemas.harvest import Holdings
 from schemas.ledger import Prices
 from schemas.tax import OpenLots
-from transforms.holdings import holdings
+from tests.transforms.frames import frame
+from tests.transforms.harvest_cases import facts
+from transforms.holdings import holdings, latest_prices
 
 AS_OF = dt.date(2025, 12, 15)
 LOT = {
@@ -117,6 +117,12 @@ def test_price_must_be_fresh_and_not_of_the_future():
     assert only(tonight({}, priced_at="2025-12-11T23:00:00"))["why_not"] == "price_stale"
     assert only(tonight({}, priced_at="2025-12-15T23:59:00"))["why_not"] is None
     assert only(tonight({}, priced_at="2025-12-16T00:00:00"))["why_not"] == "price_missing"
+
+
+def test_the_last_price_counts_whatever_the_order_of_the_rows():
+    rows = [("2025-12-14T00:00:00", 2), ("2025-12-15T00:00:00", 3), ("2025-12-13T00:00:00", 1)]
+    prices = frame(Prices, *({"asset": "BTC", "priced_at": at, "usd": usd, "source": "file"} for at, usd in rows))
+    assert latest_prices(prices, AS_OF)["price"].to_list() == [3]
 
 
 def test_spam_token_with_a_made_up_price_does_not_stop_the_night():

@@ -369,3 +369,20 @@ def test_early_disposals_ask_for_the_filed_method_and_several_wallets_for_the_po
 
 def test_no_events_no_movements() -> None:
     assert move().movements.is_empty()
+
+
+def test_no_more_departs_than_was_sent() -> None:
+    out = event("out", "withdrawal", "2025-06-01", sent="8 A", value=1)
+    assert [c[:4] for c in table(move(out, IN, transfers=[PAIR]), *CORE)] == [
+        ("out:sent", "depart", "A", "8"),
+        ("in:received", "arrive", "A", "9"),
+    ]
+
+
+def test_a_fee_larger_than_what_came_in_is_an_ordinary_disposal_at_its_own_value() -> None:
+    moved = move(event("swap", "trade", sent="1 A", received="1 B", fee="2 B", value=5, fee_value=11))
+    assert table(moved, "movement_id", "amount", "picked_lot_id") == [
+        ("swap:received", "5", None),
+        ("swap:sent", "-6", None),
+        ("swap:fee", "11", None),
+    ]

@@ -318,6 +318,15 @@ def test_a_record_mends_a_broken_chain():
     assert carried(results) == [(2024, 700, 0, 0, 0)]
 
 
+def test_half_a_record_mends_half_a_chain():
+    """The long-term carry-in is still not known."""
+    cells = {"short_term_carry_in": 700}
+    gap = books(alone([2023, 2024]), [profile(2024, 80_000, **cells)], [net(2023, short=-1)])
+    results = fold_years(gap, NO_OPENING, range(2023, 2025))
+    assert ("ann", 2024, "carry_chain_broken") in reasons(results)
+    assert carried(results) == [(2024, 700, 0, 0, 0)]
+
+
 def test_a_carryover_into_a_year_without_profile_is_asked_even_if_nothing_was_sold():
     gap = books(alone([2022, 2023]), [profile(2022, 80_000)], [net(2022, short=-9_000)])
     assert reasons(fold_years(gap, NO_OPENING, range(2022, 2024))) == [("ann", 2023, "profile_missing")]
@@ -359,7 +368,7 @@ def test_empty_cells_count_as_zero_and_are_asked():
     bare = {"return_id": "ann", "tax_year": 2024, "filing_status": "single"} | dict.fromkeys(ASKED)
     results = fold_years(books(alone([2024]), [bare]), NO_OPENING, range(2024, 2025))
     asked = results.missing.filter(pl.col("reason") == "profile_cell_empty")["column"].to_list()
-    assert sorted(asked) == sorted([*ASKED, "short_term_carry_in"])
+    assert sorted(asked) == sorted([*ASKED, "short_term_carry_in", "long_term_carry_in"])
     assert results.schedule_d["federal_tax"].to_list() == [0]
 
 

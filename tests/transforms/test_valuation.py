@@ -11,8 +11,8 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from tests.transforms.harvest_cases import expectations, settings, tonight
 
+from tests.transforms.harvest_cases import expectations, settings, tonight
 from transforms import harvest, valuation
 from transforms.valuation import Sales, Worth, present_value
 
@@ -29,7 +29,7 @@ def sell(
     """The worth, in dollars, of selling these losses (dollars) for the only return of `night`."""
     lower = short + long if given_up is None else given_up
     amounts = [np.array([dollars * 100]) for dollars in (short, long, collectible, lower, cost)]
-    found = valuation.evaluate(night.returns, night.later, Sales(np.array([0]), *amounts), night.settings)
+    found = valuation.evaluate(night.outlook, Sales(np.array([0]), *amounts))
     worth = {field.name: Decimal(int(getattr(found, field.name)[0])) / 100 for field in fields(Worth)}
     return worth | {"saved": worth["regular_saved"] + worth["amt_saved"] + worth["niit_saved"]}
 
@@ -155,13 +155,17 @@ def test_gift_gives_up_more_basis_than_it_loses():
     """
     worth = sell(tonight(ordinary=700_000, long_term=10_000), long=1_000, given_up=5_000)
     assert worth["saved"] == 238
-    assert worth["net_benefit"] == Decimal("238") - Decimal("978.09")
+    assert worth["net_benefit"] == Decimal(238) - Decimal("978.09")
 
 
-def test_collectible_loss_takes_the_28_percent_gain_first():
-    """An NFT gain of 20,000 at wages of 300,000: an NFT's loss of 20,000 saves 28 + 3.8 % of it, 6,360."""
-    night = tonight(tax_year=2026, ordinary=300_000, long_term=20_000, gain_28=20_000)
-    assert sell(night, long=20_000, collectible=20_000)["saved"] == 6_360
+@pytest.mark.parametrize(("collectible", "tax_saved"), [(20_000, 6_360), (0, 3_760)])
+def test_long_term_loss_meets_the_gain_of_its_own_kind_first(collectible, tax_saved):
+    """2026, wages 300,000, gains of 20,000 on an NFT (28 %) and 20,000 on coins (15 %), NIIT 3.8 % on both.
+
+    A loss of 20,000 on an NFT saves 31.8 % of it, on a coin 18.8 %.
+    """
+    night = tonight(tax_year=2026, ordinary=300_000, long_term=40_000, gain_28=20_000)
+    assert sell(night, long=20_000, collectible=collectible)["saved"] == tax_saved
 
 
 def test_present_value_is_exact_to_the_cent():
@@ -172,14 +176,21 @@ def test_present_value_is_exact_to_the_cent():
     assert present_value([-amount for amount in amounts], Decimal("0.0425"))[0] == -round(exact)
 
 
+def test_horizon_of_no_years_counts_this_year_alone():
+    """10,000 x 40.8 % + 3,000 x 37 % = 5,190."""
+    worth = sell(tonight(firm=settings(horizon_years=0), ordinary=700_000, short_term=10_000), short=287_000)
+    assert worth["net_benefit"] == worth["saved"] == 5_190
+    assert worth["carryforward_value"] == worth["later_tax_cost"] == 0
+
+
 def test_many_sales_are_valued_as_one_by_one(monkeypatch):
     """Candidates are assessed in chunks: their borders change nothing."""
     night = tonight(ordinary=700_000, short_term=10_000)
     losses = np.arange(0, 500_000, 50_000) * 100
     nothing = np.zeros_like(losses)
     sales = Sales(nothing, losses, nothing, nothing, losses, nothing)
-    whole = valuation.evaluate(night.returns, night.later, sales, night.settings)
+    whole = valuation.evaluate(night.outlook, sales)
     monkeypatch.setattr(valuation, "CHUNK", 3)
-    parts = valuation.evaluate(night.returns, night.later, sales, night.settings)
+    parts = valuation.evaluate(night.outlook, sales)
     assert all(np.array_equal(getattr(whole, field.name), getattr(parts, field.name)) for field in fields(Worth))
     assert whole.net_benefit.size == 10

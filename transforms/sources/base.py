@@ -17,10 +17,10 @@ from transforms.text import QUOTE_LENGTH
 SIDES = ("sent", "received", "fee")
 MAX_ASSET = 128
 _MONEY_LIMIT = 10**12
-_PLAIN = r"^-?\d{1,15}(\.\d{1,18})?$"
+_SIGNS = ["$", "€", "£", "¥", "Kč"]
+_PLAIN = r"^-?[0-9]{1,15}(\.[0-9]{1,18})?$"
 _FIRST_BLOCK = pl.datetime(2009, 1, 3, time_zone="UTC")
 _TOO_LATE = pl.datetime(2100, 1, 1, time_zone="UTC")
-_REASONS = {"row_no": pl.Int64, "reason": pl.String}
 
 
 class Context(NamedTuple):
@@ -95,34 +95,42 @@ def with_numbers(frame: pl.DataFrame, **columns: str) -> pl.DataFrame:
 
 
 def _number(cells: pl.Series, name: str, column: str) -> list[pl.Series]:
-    only = pl.DataFrame({"cell": cells}).with_columns(plain=pl.col("cell").str.contains(_PLAIN).fill_null(value=True))
-    if only["plain"].all():  # most columns of most files: no decoration, no exponent, no digit past the 18th
-        found = only.select(
-            value=pl.col("cell").cast(QUANTITY), rounded=pl.lit(value=False), fault=pl.lit(None, pl.String)
-        )
+    text = cells if _all_plain(cells) else _undecorated(cells)
+    if _all_plain(text):  # most columns of most files: no exponent, no digit past the 18th, nothing unreadable
+        value = text.cast(QUANTITY)
+        rounded = pl.Series([False]).new_from_index(0, len(text))
+        fault = pl.Series([None], dtype=pl.String).new_from_index(0, len(text))
     else:
-        only = only.select(text=_undecorated(pl.col("cell"))).with_columns(
+        found = pl.DataFrame({"text": text}).with_columns(
             value=exact.decimal_text(pl.col("text")),
             rounded=exact.digits_past_18(pl.col("text")).fill_null(value=False),
         )
-        found = only.select("value", "rounded", fault=_number_fault(column))
-    return [
-        found["value"].alias(name),
-        found["rounded"].alias(f"{name}_rounded"),
-        found["fault"].alias(f"{name}_fault"),
-    ]
+        value, rounded, fault = found.select("value", "rounded", fault=_number_fault(column)).get_columns()
+    return [value.alias(name), rounded.alias(f"{name}_rounded"), fault.alias(f"{name}_fault")]
 
 
-def _undecorated(text: pl.Expr) -> pl.Expr:
-    text = text.str.strip_chars()
-    decorated = text.str.contains(r"[^0-9.\-]")
-    bare = text.str.replace_all(r"[$€£¥]|Kč", "").str.strip_chars()
-    bare = bare.str.replace(r"^\((.+)\)$", "-${1}")
-    grouped = bare.str.contains(r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$")
-    bare = pl.when(grouped).then(bare.str.replace_all(",", "", literal=True)).otherwise(bare)
-    plain = pl.when(decorated).then(bare).otherwise(text)
-    # an exponent of more than three digits is no quantity, and decimal arithmetic refuses it
-    return pl.when(plain != "").then(plain.str.replace(r"[eE][+-]?\d{4,}$", "?"))
+def _all_plain(text: pl.Series) -> bool:
+    return bool(text.str.contains(_PLAIN).fill_null(value=True).all())
+
+
+def _undecorated(cells: pl.Series) -> pl.Series:
+    """Number cells without money signs, thousands commas and accounting brackets, null where blank.
+
+    Each step is taken only where some cell needs it.
+    """
+    text = cells.str.strip_chars()
+    if text.str.contains_any(_SIGNS).any():
+        text = text.str.replace_many(_SIGNS, [""] * len(_SIGNS)).str.strip_chars()
+    frame, cell = pl.DataFrame({"cell": text}), pl.col("cell")
+    if text.str.contains("(", literal=True).any():
+        frame = frame.with_columns(cell.str.replace(r"^\(([^-]+)\)$", "-${1}"))
+    if text.str.contains(",", literal=True).any():
+        grouped = cell.str.contains(r"^[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?$")
+        frame = frame.with_columns(pl.when(grouped).then(cell.str.replace_all(",", "", literal=True)).otherwise(cell))
+    if text.str.contains_any(["e", "E"]).any():
+        # an exponent of more than three digits is no quantity, and decimal arithmetic refuses it
+        frame = frame.with_columns(cell.str.replace(r"[eE][+-]?[0-9]{4,}$", "?"))
+    return frame.select(pl.when(cell != "").then(cell)).to_series()
 
 
 def _number_fault(column: str) -> pl.Expr:

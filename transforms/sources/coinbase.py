@@ -73,13 +73,12 @@ def parse(rows: pl.DataFrame, context: Context) -> Parsed:
 
 def _read(rows: pl.DataFrame) -> pl.DataFrame:
     frame = rows.rename({rows.columns[1]: "ID"})
-    frame = frame.with_columns(
-        pl.col("Notes").str.strip_chars().str.extract_groups(_CONVERTED).struct.rename_fields(["c_from", "c_qty", "c_to"]).struct.unnest(),
-        pl.col("Notes").str.strip_chars().str.extract_groups(_TRADED).struct.rename_fields(["t_amount", "t_unit", "t_price"]).struct.unnest(),
-    )  # fmt: skip
+    frame = pl.concat(
+        [frame, _noted(frame["Notes"], _CONVERTED, "c_"), _noted(frame["Notes"], _TRADED, "t_")], how="horizontal"
+    )
     frame = with_numbers(
         frame, quantity="Quantity Transacted", price="Price at Transaction", subtotal="Subtotal",
-        total=HEADER[8], fees="Fees and/or Spread", target="c_qty", amount="t_amount", unit_price="t_price",
+        total=HEADER[8], fees="Fees and/or Spread", target="c_quantity", amount="t_amount", unit_price="t_price",
     )  # fmt: skip
     return frame.with_columns(
         pl.col("quantity", "subtotal", "total").abs(),
@@ -101,6 +100,11 @@ def _read(rows: pl.DataFrame) -> pl.DataFrame:
             pl.when(pl.col("subtotal") > 0).then(usd(pl.col("subtotal"))).otherwise(worth(pl.col("quantity"), pl.col("price")))
         ),
     )  # fmt: skip
+
+
+def _noted(notes: pl.Series, pattern: str, prefix: str) -> pl.DataFrame:
+    """The named groups of the pattern in the notes, as columns."""
+    return notes.str.strip_chars().str.extract_groups(pattern).struct.unnest().select(pl.all().name.prefix(prefix))
 
 
 def _sides(frame: pl.DataFrame) -> pl.DataFrame:

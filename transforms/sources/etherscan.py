@@ -97,7 +97,7 @@ def _read(rows: pl.DataFrame, context: Context) -> tuple[pl.DataFrame, str]:
 
 
 def _instant(seconds: pl.Expr) -> pl.Expr:
-    whole = pl.when(seconds.str.contains(r"^\d{1,11}$")).then(seconds).cast(pl.Int64)
+    whole = pl.when(seconds.str.contains(r"^[0-9]{1,11}$")).then(seconds).cast(pl.Int64)
     return pl.from_epoch(whole, time_unit="s").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 

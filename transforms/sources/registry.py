@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from typing import NamedTuple
 
 import polars as pl
@@ -104,30 +104,27 @@ def _frame(sheet: Sheet, header: int) -> pl.DataFrame:
     names = _names(sheet.rows[header])
     body = sheet.rows[header + 1 :]
     width = len(names)
-    columns = list(zip(*body, strict=True)) if all(len(row) == width for row in body) else _padded(body, width)
+    even = all(len(row) == width for row in body)
+    columns = list(zip(*body, strict=True)) if even else _padded(body, width)
     frame = pl.DataFrame(
         {name: pl.Series(name, cells, pl.String) for name, cells in zip(names, columns or [()] * width, strict=True)}
     )
-    extra = _lists([row[width:] for row in body]).alias("extra")
+    extra = _lists([[]] * len(body) if even else [row[width:] for row in body]).alias("extra")
     return frame.insert_column(0, pl.Series("row_no", sheet.line_nos[header + 1 :], pl.Int64)).with_columns(extra)
 
 
 def _lists(rows: list[list[str]]) -> pl.Series:
     """A list column of text, built flat (polars looks at every inner list of Python lists)."""
-    if not any(rows):
+    cells = pl.Series("cell", list(chain.from_iterable(rows)), dtype=pl.String)
+    widths = set(map(len, rows))
+    if widths == {0} or not rows:
         return pl.Series([[]], dtype=pl.List(pl.String)).new_from_index(0, len(rows))
-    cells = pl.DataFrame(
-        {
-            "row": pl.Series([number for number, row in enumerate(rows) for _ in row], dtype=pl.Int64),
-            "cell": pl.Series([cell for row in rows for cell in row], dtype=pl.String),
-        }
-    )
-    lists = cells.group_by("row").agg("cell")
-    return (
-        pl.DataFrame({"row": range(len(rows))})
-        .join(lists, on="row", how="left", maintain_order="left")["cell"]
-        .fill_null([])
-    )
+    if len(widths) == 1:
+        return cells.reshape((len(rows), *widths)).arr.to_list()
+    places = pl.Series("row", [number for number, row in enumerate(rows) for _ in row], dtype=pl.Int64)
+    lists = pl.DataFrame([places, cells]).group_by("row").agg("cell")
+    every = pl.DataFrame({"row": pl.int_range(len(rows), dtype=pl.Int64, eager=True)})
+    return every.join(lists, on="row", how="left", maintain_order="left")["cell"].fill_null([])
 
 
 def _padded(body: list[list[str]], width: int) -> list[tuple[str, ...]]:
@@ -161,7 +158,7 @@ def _raw_rows(sheet: Sheet, body: int, context: Context, status: str, reason: st
             "account_id": pl.repeat(context.account_id, len(sheet.rows), eager=True),
             "file_id": pl.repeat(context.file_id, len(sheet.rows), eager=True),
             "row_no": pl.Series(sheet.line_nos, dtype=pl.Int64),
-            "cells": _lists(sheet.rows),
+            "cells": pl.concat([_lists(sheet.rows[:before]), _lists(sheet.rows[before:])]),
             "status": ["ignored"] * before + [status] * (len(sheet.rows) - before),
             "reason": pl.Series(["the header or a line above it"] * before + [reason] * (len(sheet.rows) - before), dtype=pl.String),
         }

@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from golden import DATA, legs_text, read, rows_text
 
 from schemas import gate, intake
-from golden import DATA, legs_text, read, rows_text
 
 CASES = sorted(path for path in DATA.glob("*/*.csv") if not path.name.endswith((".legs.csv", ".rows.csv")))
 

@@ -1,0 +1,111 @@
+"""What holds for every source: order, spelling and broken neighbours change nothing about a row."""
+
+from __future__ import annotations
+
+import csv
+from io import StringIO
+from pathlib import Path
+
+import polars as pl
+import pytest
+from golden import DATA, read
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from transforms.sources.registry import Reading, _names
+from transforms.text import read_sheet
+
+FIXTURES = [
+    DATA / f"{name}.csv"
+    for name in ("universal/story", "coinbase/history", "kraken/ledgers", "binance/statement",
+                 "etherscan/normal", "etherscan/internal", "etherscan/erc20")
+]  # fmt: skip
+OTHERS = pytest.mark.parametrize("path", FIXTURES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+JUNK = st.sampled_from(["", " ", "-1", "0", "1e30", "1e-30", "NaN", "'", '"', "a,b", "\x00", "\u202e", "=1+1", "١", "9" * 50, "1970-01-01 00:00:00", "USD", "<b>"])  # fmt: skip
+# an announced transfer and its counterpart, or the rows of one trade, are one fact: they may change with each other
+SHARED = {"kraken": "refid"}
+
+
+def rows_of(path: Path) -> tuple[list[list[str]], list[list[str]]]:
+    """What stands above the rows, and the rows."""
+    rows = read_sheet(path.read_bytes()).rows
+    first = min(read(path).legs["row_no"].min(), 5)
+    above = sum(line < first for line in read_sheet(path.read_bytes()).line_nos)
+    header = max(index for index in range(above) if len(rows[index]) >= 7) if path.parent.name == "coinbase" else 0
+    return rows[: header + 1], rows[header + 1 :]
+
+
+def written(
+    rows: list[list[str]], line_end: str = "\n", quoting: int = csv.QUOTE_MINIMAL, delimiter: str = ","
+) -> bytes:
+    out = StringIO()
+    csv.writer(out, lineterminator=line_end, quoting=quoting, delimiter=delimiter).writerows(rows)
+    return out.getvalue().encode()
+
+
+def keys(reading: Reading) -> list[tuple[object, ...]]:
+    return sorted(
+        reading.legs.select("row_key", "role", pl.col("quantity").cast(pl.String), "kind", "group_key").rows(), key=str
+    )
+
+
+@OTHERS
+@settings(max_examples=10, deadline=None)
+@given(data=st.data())
+def test_any_order_of_rows_gives_the_same_legs(path: Path, data: st.DataObject) -> None:
+    above, rows = rows_of(path)
+    shuffled = data.draw(st.permutations(rows))
+    assert keys(read(path, written(above + shuffled))) == keys(read(path, written(above + rows)))
+
+
+@OTHERS
+@pytest.mark.parametrize(
+    ("line_end", "quoting", "delimiter"),
+    [
+        ("\r\n", csv.QUOTE_MINIMAL, ","),
+        ("\n", csv.QUOTE_ALL, ","),
+        ("\r\n", csv.QUOTE_ALL, ";"),
+        ("\n", csv.QUOTE_MINIMAL, "\t"),
+    ],
+)
+def test_another_spelling_of_the_same_file_gives_the_same_keys(
+    path: Path, line_end: str, quoting: int, delimiter: str
+) -> None:
+    above, rows = rows_of(path)
+    assert keys(read(path, written(above + rows, line_end, quoting, delimiter))) == keys(read(path))
+
+
+@OTHERS
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_a_broken_row_never_raises_and_never_changes_its_neighbours(path: Path, data: st.DataObject) -> None:
+    above, rows = rows_of(path)
+    index = data.draw(st.integers(0, len(rows) - 1))
+    broken = list(rows[index])
+    for _ in range(data.draw(st.integers(1, 3))):
+        one, two = (data.draw(st.integers(0, len(broken) - 1)) for _ in range(2))
+        match data.draw(st.sampled_from(["drop", "swap", "junk", "blank"])):
+            case "drop" if len(broken) > 1:
+                del broken[one]
+                broken = broken or [""]
+                break
+            case "swap":
+                broken[one], broken[two] = broken[two], broken[one]
+            case "junk":
+                broken[one] = data.draw(JUNK)
+            case _:
+                broken = [""] * len(broken)
+    after = read(path, written(above + rows[:index] + [broken] + rows[index + 1 :]))
+    assert after.file["status"].item() == "parsed", after.file["message"].item()
+    assert neighbours(after, path, rows, index) == neighbours(read(path, written(above + rows)), path, rows, index)
+
+
+def neighbours(reading: Reading, path: Path, rows: list[list[str]], index: int) -> list[tuple[object, ...]]:
+    """The legs of all rows but the broken one and those of its own fact; a running balance runs on from a broken row."""
+    lines = reading.raw_rows["row_no"].to_list()[-len(rows) :]
+    shared = SHARED.get(path.parent.name)
+    own = {lines[index]}
+    if shared:
+        place = _names(read_sheet(path.read_bytes()).rows[0]).index(shared)
+        own |= {lines[other] for other, row in enumerate(rows) if row[place] == rows[index][place]}
+    return reading.legs.drop("balance").filter(~pl.col("row_no").is_in(list(own))).rows()
