@@ -14,38 +14,48 @@ from pipelines.quarantine import Quarantine
 from schemas import clients, harvest, inputs, intake, ledger, review, tax
 
 _FIRM = {FIRM.format(name): given.model for name, given in inputs.INPUTS.items()}
-_QUESTIONS = (
-    "folder_questions",
-    "price_questions",
-    "intake_questions",
-    "event_questions",
-    "transfer_questions",
-    "movement_questions",
-    "book_questions",
-    "return_questions",
-)
+_QUESTIONS = {
+    "folder_questions": "firm_folder",
+    "price_questions": "prices",
+    "event_questions": "events",
+    "transfer_questions": "transfers",
+    "movement_questions": "movements",
+    "book_questions": "gains",
+    "return_questions": "schedule_d",
+}
+"""Tables of what the stages leave open, and the asset they are written with."""
+_FOLDER = "firm_folder"
+_CLIENTS = {
+    "return_members": clients.ReturnMembers,
+    "account_facts": clients.AccountFacts,
+    "time_zones": clients.TimeZones,
+    "stands": clients.Stands,
+    "asset_facts": clients.AssetFacts,
+}
 
 
 def _firm(*names: str) -> dict[str, Read]:
-    return {FIRM.format(name): Read(_FIRM[FIRM.format(name)]) for name in names}
+    """Tables of the firm's folder by the names of their files."""
+    return {FIRM.format(name): Read(_FIRM[FIRM.format(name)], asset=_FOLDER) for name in names}
+
+
+def _of(*names: str) -> dict[str, Read]:
+    """Tables that follow from the firm's folder."""
+    return {name: Read(_CLIENTS[name], asset=_FOLDER) for name in names}
+
+
+def _events() -> dict[str, Read]:
+    return {"events_": Read(ledger.Events, table="events")}
 
 
 _INTAKE = [
     table_assets(
-        "firm_folder",
-        {
-            **_FIRM,
-            "members": Members,
-            "return_members": clients.ReturnMembers,
-            "account_facts": clients.AccountFacts,
-            "time_zones": clients.TimeZones,
-            "stands": clients.Stands,
-            "asset_facts": clients.AssetFacts,
-            "folder_questions": review.ReviewItems,
-        },
+        _FOLDER,
+        {**_FIRM, **_CLIENTS, "members": Members, "folder_questions": review.ReviewItems},
         {},
         folder.firm_tables,
         keeps_stopped=True,
+        shown=(),
         group="intake",
     ),
     table_assets(
@@ -53,26 +63,15 @@ _INTAKE = [
         {"prices": ledger.Prices, "price_questions": review.ReviewItems},
         {},
         folder.price_table,
-        after=("members",),
+        after=(_FOLDER,),
+        shown=("prices",),
         group="intake",
     ),
     table_assets(
         "client_files",
         {"files": intake.Files, "raw_rows": intake.RawRows, "legs": intake.Legs},
-        {"account_facts": clients.AccountFacts, "files": Read(intake.Files)},
+        {"files": Read(intake.Files), **_of("account_facts")},
         folder.take_in,
-        group="intake",
-    ),
-    table_asset(
-        "intake_questions",
-        review.ReviewItems,
-        {
-            "files": intake.Files,
-            "raw_rows": Read(intake.RowFaults, table="raw_rows"),
-            "legs": intake.Legs,
-            "account_facts": clients.AccountFacts,
-        },
-        stages.intake_questions,
         group="intake",
     ),
 ]
@@ -82,33 +81,33 @@ _LEDGER = [
         {"events": ledger.Events, "event_sources": ledger.EventSources, "event_questions": review.ReviewItems},
         {
             "legs": intake.Legs,
-            "account_facts": clients.AccountFacts,
-            "time_zones": clients.TimeZones,
             "prices_": Read(ledger.Prices, table="prices"),
+            **_of("account_facts", "time_zones"),
             **_firm("assets", "overrides"),
         },
         stages.events,
+        shown=("events", "event_sources"),
         group="ledger",
     ),
     table_assets(
         "moves",
         {"transfers": ledger.Transfers, "transfer_questions": review.ReviewItems},
-        {"events_": Read(ledger.Events, table="events"), **_firm("overrides")},
+        {**_events(), **_firm("overrides")},
         stages.moves,
+        shown=("transfers",),
         group="ledger",
     ),
     table_assets(
         "movement_rows",
         {"movements": ledger.Movements, "movement_questions": review.ReviewItems},
         {
-            "events_": Read(ledger.Events, table="events"),
+            **_events(),
             "transfers_": Read(ledger.Transfers, table="transfers"),
-            "account_facts": clients.AccountFacts,
-            "time_zones": clients.TimeZones,
-            "stands": clients.Stands,
+            **_of("account_facts", "time_zones", "stands"),
             **_firm("acquisitions", "opening_lots", "lot_orders", "filed_methods", "basis_pools"),
         },
         stages.movement_rows,
+        shown=("movements",),
         group="ledger",
     ),
 ]
@@ -127,9 +126,7 @@ _TAX = [
         },
         {
             "movements_": Read(ledger.Movements, table="movements"),
-            "account_facts": clients.AccountFacts,
-            "return_members": clients.ReturnMembers,
-            "asset_facts": clients.AssetFacts,
+            **_of("account_facts", "return_members", "asset_facts"),
             **_firm("basis_pools", "allocations_2025"),
             "before": Read(tax.ClosingLots, "before", "closing_lots"),
             "earlier_lots": Read(tax.Lots, table="lots"),
@@ -137,17 +134,13 @@ _TAX = [
         },
         stages.lot_book,
         by_year=True,
+        shown=("lots", "lot_moves", "gains", "closing_lots"),
         group="tax",
     ),
     table_asset(
         "income",
         tax.Income,
-        {
-            "events_": Read(ledger.Events, table="events"),
-            "account_facts": clients.AccountFacts,
-            "return_members": clients.ReturnMembers,
-            "stands": clients.Stands,
-        },
+        {**_events(), **_of("account_facts", "return_members", "stands")},
         stages.income_rows,
         by_year=True,
         group="tax",
@@ -172,12 +165,13 @@ _TAX = [
         {
             "form_8949": tax.Form8949,
             "income_": Read(tax.Income, table="income"),
-            "return_members": clients.ReturnMembers,
+            **_of("return_members"),
             **_firm("profiles", "carry_ins", "taxpayers"),
             "before": Read(tax.Carryforwards, "before", "carryforwards"),
         },
         stages.return_rows,
         by_year=True,
+        shown=("schedule_d", "carryforwards", "return_lines"),
         group="tax",
     ),
     table_asset(
@@ -186,7 +180,7 @@ _TAX = [
         {
             "gains": tax.Gains,
             "income_": Read(tax.Income, table="income"),
-            "return_members": clients.ReturnMembers,
+            **_of("return_members"),
             **_firm("taxpayers"),
         },
         stages.digital_asset_answers,
@@ -199,10 +193,14 @@ _REVIEW = [
         "review_items",
         review.ReviewItems,
         {
-            "quarantine": Quarantine,
+            "files": intake.Files,
+            "raw_rows": Read(intake.RowFaults, table="raw_rows"),
+            "legs": intake.Legs,
             "gains": tax.Gains,
+            "quarantine": Quarantine,
+            **_of("account_facts"),
             **_firm("review_answers"),
-            **dict.fromkeys(_QUESTIONS, review.ReviewItems),
+            **{table: Read(review.ReviewItems, asset=asset) for table, asset in _QUESTIONS.items()},
         },
         stages.review,
         keeps_stopped=True,
@@ -216,10 +214,8 @@ _HARVEST = [
         {
             "open_lots_": Read(tax.OpenLots, table="open_lots"),
             "prices_": Read(ledger.Prices, table="prices"),
-            "return_members": clients.ReturnMembers,
-            "account_facts": clients.AccountFacts,
-            "asset_facts": clients.AssetFacts,
-            "movement_questions": review.ReviewItems,
+            "event_questions": Read(review.ReviewItems, asset="events"),
+            **_of("return_members", "account_facts", "asset_facts"),
             **_firm("taxpayers"),
         },
         stages.holding_rows,
@@ -233,12 +229,9 @@ _HARVEST = [
         },
         {
             "holdings_": Read(harvest.Holdings, table="holdings"),
-            "return_inputs": tax.ReturnInputs,
-            "return_members": clients.ReturnMembers,
-            "account_facts": clients.AccountFacts,
-            "asset_facts": clients.AssetFacts,
-            "time_zones": clients.TimeZones,
+            "return_inputs": Read(tax.ReturnInputs, asset="schedule_d"),
             "review_items": review.ReviewItems,
+            **_of("return_members", "account_facts", "asset_facts", "time_zones"),
             **_firm("profiles"),
         },
         stages.harvest_rows,

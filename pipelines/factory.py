@@ -2,6 +2,7 @@
 
 # no `from __future__ import annotations`: Dagster compares the annotations of its functions as objects
 
+import resource
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
@@ -25,12 +26,14 @@ class Read(NamedTuple):
     """How a transform's argument is read.
 
     `years`: `all` rows; those of the `run`'s years; those of the year `before` the run's first (the opening). `table`
-    where the argument has another name. Reading what the asset itself writes gives the rows of the last night.
+    where the argument has another name; `asset` where the table is written by an asset of another name. Reading what
+    the asset itself writes gives the rows of the last night.
     """
 
     model: Model
     years: Literal["all", "run", "before"] = "all"
     table: str = ""
+    asset: str = ""
 
 
 class Part(NamedTuple):
@@ -61,6 +64,7 @@ def table_assets(
     append: bool = False,
     after: Iterable[str] = (),
     group: str = "tables",
+    shown: Iterable[str] | None = None,
 ) -> dg.AssetsDefinition:
     """Tables that one transform computes together, as one step named `name`.
 
@@ -81,21 +85,31 @@ def table_assets(
         append: add to the tables instead of replacing them.
         after: assets to wait for beside those that are read.
         group: the asset group in the graph.
+        shown: the tables that are assets (default: all); the others are written with them and read with
+            `Read(asset=...)`. None of them: the step is one asset of its own name. Each asset costs events in every
+            partition, so what only other steps read is not shown.
     """
+    assets = list(models if shown is None else shown) or [name]
     reads = {arg: given if isinstance(given, Read) else Read(given) for arg, given in inputs.items()}
-    upstream = {read.table or arg for arg, read in reads.items()} | set(after)
-    deps = [dg.AssetKey(table) for table in sorted(upstream - set(models) - {QUARANTINE})]
+    upstream = {read.asset or read.table or arg for arg, read in reads.items()} | set(after)
+    deps = [dg.AssetKey(table) for table in sorted(upstream - {*models, *assets, QUARANTINE})]
     partition: dict[str, Any] = (
         {"partitions_def": tax_years, "backfill_policy": dg.BackfillPolicy.single_run()} if by_year else {}
     )
 
     @dg.multi_asset(
-        name=name if name not in models else f"compute_{name}",
+        name=name if name not in assets else f"compute_{name}",
         specs=[
-            dg.AssetSpec(table, deps=deps, description=model.__doc__, group_name=group, kinds={"duckdb", "polars"})
-            for table, model in models.items()
+            dg.AssetSpec(
+                asset,
+                deps=deps,
+                description=models[asset].__doc__ if asset in models else f"The tables {', '.join(models)}.",
+                group_name=group,
+                kinds={"duckdb", "polars"},
+            )
+            for asset in assets
         ],
-        check_specs=[dg.AssetCheckSpec("schema", asset=table) for table in models],
+        check_specs=[dg.AssetCheckSpec("schema", asset=asset) for asset in assets],
         **partition,
     )
     def compute(
@@ -113,8 +127,9 @@ def table_assets(
 
         rejected = _told(name, work)
         seconds = round(time.monotonic() - started, 3)
-        for table, model in models.items():
-            yield _result(warehouse.of(firm), table, model, rejected[table], seconds)
+        for asset in assets:
+            tables = {asset: models[asset]} if asset in models else models
+            yield _result(warehouse.of(firm), asset, tables, rejected, seconds)
 
     return compute
 
@@ -183,21 +198,29 @@ def _write(
     return rejected
 
 
-def _result(store: Warehouse, table: str, model: Model, rejected: int, seconds: float) -> dg.MaterializeResult[None]:
-    """Counts and seconds for the log, and whether the table lies there as its model says."""
-    held, wanted = store.columns(table), ddl(model)
-    rows = store.count(table)
-    different = sorted(column for column, kind in wanted.items() if held.get(column) != kind)
+def _result(
+    store: Warehouse, asset: str, tables: Mapping[str, Model], rejected: Mapping[str, int], seconds: float
+) -> dg.MaterializeResult[None]:
+    """Counts, seconds and memory for the log, and whether the tables lie there as their models say."""
+    rows = sum(store.count(table) for table in tables)
+    lost = sum(rejected[table] for table in tables)
+    different = sorted(
+        f"{table}.{column}"
+        for table, model in tables.items()
+        for column, kind in ddl(model).items()
+        if store.columns(table).get(column) != kind
+    )
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return dg.MaterializeResult(
-        asset_key=table,
-        metadata={"dagster/row_count": rows, "seconds": seconds, "rows_rejected": rejected},
+        asset_key=asset,
+        metadata={"dagster/row_count": rows, "seconds": seconds, "rows_rejected": lost, "peak_mib": peak_mib},
         check_results=[
             dg.AssetCheckResult(
-                passed=not different and rejected == 0,
+                passed=not different and lost == 0,
                 severity=dg.AssetCheckSeverity.WARN,
-                asset_key=table,
+                asset_key=asset,
                 check_name="schema",
-                metadata={"rows": rows, "rows_rejected": rejected, "columns_that_differ": ", ".join(different)},
+                metadata={"rows": rows, "rows_rejected": lost, "columns_that_differ": ", ".join(different)},
             )
         ],
     )

@@ -38,27 +38,6 @@ from transforms.sources.registry import NETTED, REGROUP
 Tables = dict[str, pl.DataFrame]
 
 
-def intake_questions(
-    night: Night,  # noqa: ARG001 - every stage is called alike
-    files: pl.DataFrame,
-    raw_rows: pl.DataFrame,
-    legs: pl.DataFrame,
-    account_facts: pl.DataFrame,
-) -> pl.DataFrame:
-    """What the intake could not use."""
-    owner = account_facts.select("account_id", "taxpayer_id")
-    taken, rows, sides = (frame.join(owner, on="account_id", how="left") for frame in (files, raw_rows, legs))
-    breaks = balances.balance_breaks(legs).join(owner, on="account_id", how="left")
-    return pl.concat(
-        [
-            *questions.files(taken),
-            *questions.rows(rows),
-            *questions.digits(sides),
-            *questions.balances(breaks),
-        ]
-    )
-
-
 def events(
     night: Night,
     legs: pl.DataFrame,
@@ -89,7 +68,7 @@ def events(
     }
 
 
-def moves(night: Night, events_: pl.DataFrame, firm_overrides: pl.DataFrame) -> Tables:  # noqa: ARG001
+def moves(night: Night, events_: pl.DataFrame, firm_overrides: pl.DataFrame) -> Tables:
     """Withdrawals and deposits that are one move."""
     said = firm_overrides.filter(pl.col("field") == "transfer").select(one="event_id", other="value")
     single = said.filter(pl.col("other") == "none")["one"]
@@ -203,8 +182,7 @@ def _unchanged(now: pl.DataFrame, before: pl.DataFrame, first: int) -> None:
     if differs.len():
         year = differs.sort()[0]
         raise NightError(
-            f"events of {year} changed since the last whole night: run `make nightly`, "
-            f"or `make backfill FROM={year}`"
+            f"events of {year} changed since the last whole night: run `make nightly`, or `make backfill FROM={year}`"
         )
 
 
@@ -300,10 +278,10 @@ def holding_rows(
     account_facts: pl.DataFrame,
     firm_taxpayers: pl.DataFrame,
     asset_facts: pl.DataFrame,
-    movement_questions: pl.DataFrame,
+    event_questions: pl.DataFrame,
 ) -> pl.DataFrame:
     """Open lots at tonight's prices."""
-    apart = movement_questions.filter(pl.col("question") == "kept_apart").select("taxpayer_id", "asset")
+    apart = event_questions.filter(pl.col("question") == "kept_apart").select("taxpayer_id", "asset")
     return holdings.holdings(
         open_lots_,
         prices_,
@@ -347,13 +325,31 @@ def harvest_rows(
 
 def review(
     night: Night,
+    files: pl.DataFrame,
+    raw_rows: pl.DataFrame,
+    legs: pl.DataFrame,
+    account_facts: pl.DataFrame,
+    gains: pl.DataFrame,
     quarantine: pl.DataFrame,
     firm_review_answers: pl.DataFrame,
-    gains: pl.DataFrame,
     **asked: pl.DataFrame,
 ) -> pl.DataFrame:
     """All questions of the night in one inbox."""
-    parts = [*asked.values(), *questions.shortfalls(gains), *questions.quarantine(quarantine)]
+    owner = account_facts.select("account_id", "taxpayer_id")
+    parsed = files.filter(pl.col("status") == "parsed").select("account_id", "file_id")
+    faults = raw_rows.join(parsed, on=["account_id", "file_id"], how="semi")
+    taken, rows, sides, breaks = (
+        frame.join(owner, on="account_id", how="left") for frame in (files, faults, legs, balances.balance_breaks(legs))
+    )
+    parts = [
+        *asked.values(),
+        *questions.files(taken),
+        *questions.rows(rows),
+        *questions.digits(sides),
+        *questions.balances(breaks),
+        *questions.shortfalls(gains),
+        *questions.quarantine(quarantine),
+    ]
     return inbox(parts, firm_review_answers)
 
 

@@ -58,6 +58,7 @@ class Warehouse:
         self._fresh = fresh
         self._lock = _lock(path)
         self._members: pl.DataFrame | None = None
+        self._columns: dict[str, dict[str, str]] | None = None
         if fresh:
             _unlink(path)
         self.con = connect(path.parent / "spill")
@@ -153,13 +154,15 @@ class Warehouse:
 
     def columns(self, table: str) -> dict[str, str]:
         """Column names and DuckDB types as they lie in the file; nothing where the table is not."""
-        return dict(
-            self.con.execute(
-                "SELECT column_name, data_type FROM duckdb_columns() "
-                "WHERE database_name = 'warehouse' AND table_name = ? ORDER BY column_index",
-                [table],
+        if self._columns is None:  # nobody else writes the file: the catalogue is read once after a change
+            self._columns = {}
+            rows = self.con.execute(
+                "SELECT table_name, column_name, data_type FROM duckdb_columns() "
+                "WHERE database_name = 'warehouse' ORDER BY table_name, column_index"
             ).fetchall()
-        )
+            for name, column, kind in rows:
+                self._columns.setdefault(name, {})[column] = kind
+        return self._columns.get(table, {})
 
     def count(self, table: str) -> int:
         """The number of rows of a table."""
@@ -179,6 +182,7 @@ class Warehouse:
             yield
         except BaseException:
             self.con.execute("ROLLBACK")
+            self._columns = None
             raise
         self.con.execute("COMMIT")
 
@@ -194,7 +198,10 @@ class Warehouse:
 
     def _create(self, table: str, model: Model) -> None:
         columns = ", ".join(f"{_name(column)} {kind}" for column, kind in ddl(model).items())
+        same = self.columns(table) == ddl(model)
         self.con.execute(f"CREATE OR REPLACE TABLE {_name(table)} ({columns})")
+        if not same:
+            self._columns = None
 
     def _migrate(self, table: str, model: Model) -> None:
         """Make the table or add the columns it lacks; rows that cannot be computed again stay."""
@@ -205,6 +212,7 @@ class Warehouse:
         for column, kind in ddl(model).items():
             if column not in held:
                 self.con.execute(f"ALTER TABLE {_name(table)} ADD COLUMN {_name(column)} {kind}")
+                self._columns = None
             elif held[column] != kind:
                 raise NightError(f"table {table}: column {column} is {held[column]}, the model says {kind}")
 
