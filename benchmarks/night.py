@@ -10,7 +10,6 @@ the universal format; coins move between them. Beside the night it times the flo
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
 import shutil
@@ -21,6 +20,7 @@ import time
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import polars as pl
 
@@ -181,10 +181,18 @@ def floor(folder: Path, mart: Path, scratch: Path) -> float:
     return time.perf_counter() - began
 
 
-def stages(folder: Path) -> list[tuple[str, float, float]]:
-    """Stage, seconds and the process's peak MiB after it, from the run's own metadata."""
-    report = json.loads((folder / "state" / "last_night.json").read_text())
-    return [(stage["asset"], stage["seconds"], stage["peak_mib"]) for stage in report["stages"]]
+def stages(folder: Path) -> list[tuple[str, float, int]]:
+    """Step, seconds and the process's peak MiB after it, from the metadata of the firm's last run."""
+    with dg.DagsterInstance.from_config(str(folder / "state" / "dagster")) as instance:
+        (run,) = instance.get_run_records(limit=1)
+        logs = instance.all_logs(run.dagster_run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+    found: dict[str, tuple[float, int]] = {}
+    for entry in logs:  # a step tells its figures once for every asset and year
+        event = entry.get_dagster_event()
+        told = {name: value.value for name, value in event.step_materialization_data.materialization.metadata.items()}
+        if "seconds" in told:
+            found[str(event.step_key)] = (float(told["seconds"]), int(told["peak_mib"]))
+    return [(step, seconds, peak) for step, (seconds, peak) in found.items()]
 
 
 def main() -> None:

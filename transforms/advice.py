@@ -103,7 +103,7 @@ def _figures(chosen: pl.DataFrame, every: pl.DataFrame, tonight: harvest.Tonight
     Columns of `Worth` in cents, `loss_harvested`, and `all_*` in cents (null where there is no loss lot).
     """
     last = chosen.group_by("row", maintain_order=True).last()
-    columns = ["row", "short", "long", "collectible", "given_up", "cost"]
+    columns = ["row", *harvest.SUMS]
     idle = pl.DataFrame({name: np.zeros(len(tonight.return_ids), np.int64) for name in columns}).with_columns(
         pl.int_range(pl.len(), dtype=pl.Int64).alias("row"), pl.exclude("row").cast(pl.Int128)
     )

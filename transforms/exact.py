@@ -77,7 +77,10 @@ def digits_past_18(expr: pl.Expr) -> pl.Expr:
 def _quantity(text: str) -> Decimal | None:
     with localcontext() as context:
         context.prec = 100
-        value = Decimal(text)
+        try:
+            value = Decimal(text)
+        except ArithmeticError:  # an exponent beyond what Python's decimals take
+            return None
         if value.adjusted() >= 20:
             return None
         return value.quantize(Decimal(1).scaleb(-18), rounding="ROUND_HALF_UP")

@@ -25,7 +25,7 @@ MOST_KINKS = 20
 WORTH_A_CUT = 100
 """Cents that a finer cut must gain: no odd quantity for the sake of a rounding."""
 
-_SUMS = ("short", "long", "collectible", "given_up", "cost")
+SUMS = ("short", "long", "collectible", "given_up", "cost", "collectible_given_up")
 """What is summed over the lots of a set: micro-dollars; the cost in micro-dollars times millionths."""
 _TIES = ["asset", "account_id", "lot_id"]
 _KEY = ["row", "account_id", "lot_id"]
@@ -95,7 +95,7 @@ def choose(lots: pl.DataFrame, tonight: Tonight) -> pl.DataFrame:
 
     Returns:
         Rows of `loss_lots` with `position` (rank from 1), `sold`, and `proceeds`, `loss_basis`, `gain_basis` of the
-        part sold, and the sums `short`, `long`, `collectible`, `given_up`, `cost` over it and all ranked above it.
+        part sold, and the `SUMS` over it and all ranked above it.
     """
     batches = lots.with_columns(_batch=pl.col("row") // BATCH).partition_by("_batch", include_key=False)
     return pl.concat([_choose(batch, tonight) for batch in batches or [lots]])
@@ -156,7 +156,7 @@ def _ordered(lots: pl.DataFrame) -> pl.DataFrame:
         purchase=loss.sum().over("row", "account_id", "asset", "term", "date_acquired"),
     )
     orders = (["is_short", "per_cost"], ["is_long", "per_cost"], ["purchase", "per_cost"], ["per_cost"])
-    before = [(pl.col(name).cum_sum().over("row") - pl.col(name)).alias(f"{name}_before") for name in _SUMS]
+    before = [(pl.col(name).cum_sum().over("row") - pl.col(name)).alias(f"{name}_before") for name in SUMS]
     return pl.concat(
         keyed.sort("row", *keys, *_TIES, descending=[False, *[True] * len(keys), *[False] * len(_TIES)]).with_columns(
             *before, order=pl.lit(order), position=pl.int_range(1, pl.len() + 1).over("row")
@@ -168,12 +168,14 @@ def _ordered(lots: pl.DataFrame) -> pl.DataFrame:
 def _with_sums(lots: pl.DataFrame) -> pl.DataFrame:
     """`lots` with what each adds to the sums."""
     loss = pl.col("loss_basis") - pl.col("proceeds")
+    given_up = pl.col("gain_basis") - pl.col("proceeds")
     zero = pl.lit(0, pl.Int128)
     return lots.with_columns(
         short=pl.when("is_short").then(loss).otherwise(zero),
         long=pl.when("is_short").then(zero).otherwise(loss),
         collectible=pl.when(pl.col("is_collectible") & ~pl.col("is_short")).then(loss).otherwise(zero),
-        given_up=pl.col("gain_basis") - pl.col("proceeds"),
+        given_up=given_up,
+        collectible_given_up=pl.when("is_collectible").then(given_up).otherwise(zero),
         cost=pl.col("proceeds") * pl.col("cost_rate"),
     )
 
@@ -188,7 +190,7 @@ def _sold(ordered: pl.DataFrame, parts: Iterable[int]) -> pl.DataFrame:
 
     cuts = [cut(column) for column in ("proceeds", "loss_basis", "gain_basis")]
     pieces = _with_sums(ordered.with_columns(from_ints("sold", sold, QUANTITY), *cuts))
-    return pieces.with_columns(pl.col(name) + pl.col(f"{name}_before") for name in _SUMS)
+    return pieces.with_columns(pl.col(name) + pl.col(f"{name}_before") for name in SUMS)
 
 
 def _kinks(ordered: pl.DataFrame, tonight: Tonight) -> pl.DataFrame:
@@ -242,7 +244,7 @@ def _cuts(ordered: pl.DataFrame, best: pl.DataFrame, step: int) -> pl.DataFrame:
 
 def _scored(candidates: pl.DataFrame, tonight: Tonight) -> pl.DataFrame:
     """`candidates` with `net_benefit` (and no `favour`); sets with the same sums are assessed once."""
-    keys = ["row", *_SUMS]
+    keys = ["row", *SUMS]
     found = worth(candidates.select(keys).unique(), tonight).select(*keys, "net_benefit", favour=pl.lit(0))
     return candidates.join(found, on=keys, how="left")
 
@@ -269,4 +271,5 @@ def _sales(sold: pl.DataFrame) -> Sales:
         collectible_loss=cents("collectible", 10**4),
         basis_given_up=cents("given_up", 10**4),
         trading_cost=cents("cost", 10**10),
+        collectible_given_up=cents("collectible_given_up", 10**4),
     )

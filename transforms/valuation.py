@@ -22,7 +22,8 @@ class Sales:
     """Sets of lots that could be sold tonight: int64 arrays of one length, cents, every amount positive.
 
     `row` is the return (its place in tonight's `Returns`). `collectible_loss` is a part of `long_loss`.
-    `basis_given_up` is the basis for gain less the value: what a later sale at the old price would gain more.
+    `basis_given_up` is the basis for gain less the value: what a later sale at the old price would gain more;
+    `collectible_given_up` is the part of it that the 28 % rate would take.
     """
 
     row: Ints
@@ -31,6 +32,7 @@ class Sales:
     collectible_loss: Ints
     basis_given_up: Ints
     trading_cost: Ints
+    collectible_given_up: Ints
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,8 @@ class Outlook:
 def outlook(tonight: Returns, later: Returns, settings: FirmSettings) -> Outlook:
     """The world without a sale: `horizon_years` years like `later`, the carryovers used in them as the law says."""
     before = assess(tonight)
-    years = _future(later, before, np.zeros_like(later.ordinary), settings)
+    nothing = np.zeros_like(later.ordinary)
+    years = _future(later, before, nothing, nothing, settings)
     return Outlook(tonight, later, settings, before, tuple(year.federal_tax for year, _ in years))
 
 
@@ -122,7 +125,9 @@ def _evaluate(view: Outlook, sales: Sales) -> Worth:
             gain_28=start.gain_28 - sales.collectible_loss,
         )
     )
-    years = list(_future(_take(view.later, row), after, sales.basis_given_up, view.settings))
+    years = list(
+        _future(_take(view.later, row), after, sales.basis_given_up, sales.collectible_given_up, view.settings)
+    )
     if_kept = [base[row] - kept.federal_tax for base, (kept, _) in zip(view.without, years, strict=True)]
     if_sold = [base[row] - sold.federal_tax for base, (_, sold) in zip(view.without, years, strict=True)]
     nothing = [np.zeros_like(row)]  # a horizon of no years
@@ -148,29 +153,25 @@ def _evaluate(view: Outlook, sales: Sales) -> Worth:
 
 
 def _future(
-    later: Returns, first: Assessment, given_up: Ints, settings: FirmSettings
+    later: Returns, first: Assessment, given_up: Ints, collectible: Ints, settings: FirmSettings
 ) -> Iterator[tuple[Assessment, Assessment]]:
     """Each later year twice: with the units bought back kept for good, and with them sold in year `holding_years`."""
     kept = sold = first
     sale_year = max(1, settings.holding_years)
     for year in range(1, settings.horizon_years + 1):
-        kept = _next(later, kept, None)
+        kept = _next(later, kept)
         if year < sale_year or not given_up.any():
             sold = kept
+        elif year == sale_year:
+            sale = replace(later, long_term=later.long_term + given_up, gain_28=later.gain_28 + collectible)
+            sold = _next(sale, sold)
         else:
-            sold = _next(later, sold, given_up if year == sale_year else None)
+            sold = _next(later, sold)
         yield kept, sold
 
 
-def _next(later: Returns, last: Assessment, gain: Ints | None) -> Assessment:
-    return assess(
-        replace(
-            later,
-            short_term_carry_in=last.short_term_out,
-            long_term_carry_in=last.long_term_out,
-            long_term=later.long_term if gain is None else later.long_term + gain,
-        )
-    )
+def _next(later: Returns, last: Assessment) -> Assessment:
+    return assess(replace(later, short_term_carry_in=last.short_term_out, long_term_carry_in=last.long_term_out))
 
 
 def present_value(amounts: list[Ints], rate: Decimal) -> Ints:

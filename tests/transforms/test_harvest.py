@@ -189,7 +189,7 @@ def subset_worths(subsets: dict[int, list[list[dict[str, object]]]], night: harv
             )
             cost = sum((lot["value"] * 140 for lot in lots), 0)  # dollars x basis points = hundredths of a cent
             rows.append(row)
-            sums.append((short, long, 0, short + long, (cost + 50) // 100))
+            sums.append((short, long, 0, short + long, (cost + 50) // 100, 0))
     sales = Sales(np.array(rows, np.int64), *np.array(sums, np.int64).T)
     net = valuation.evaluate(night.outlook, sales).net_benefit
     worths: dict[int, list[int]] = {row: [] for row in subsets}

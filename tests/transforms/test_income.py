@@ -19,7 +19,7 @@ MEMBERS = pl.DataFrame(
 NO_STAND = {"taxpayer_id": pl.String, "from_year": pl.Int64, "topic": pl.String, "choice": pl.String}
 
 
-def rows(*events: dict[str, Any], stands: list[tuple] = []) -> pl.DataFrame:
+def rows(*events: dict[str, Any], stands: tuple[tuple, ...] = ()) -> pl.DataFrame:
     named = [{"event_id": f"e{n}", "fact_id": f"e{n}", **event} for n, event in enumerate(events)]
     positions = pl.DataFrame(stands, schema=NO_STAND, orient="row")
     return income.income(frame(Events, *named, **EVENT), FACTS, MEMBERS, positions)
@@ -44,9 +44,9 @@ def test_wages_in_coins_are_not_counted_twice() -> None:
 def test_a_stand_of_the_client_wins_over_the_firm_s_which_fills_the_blanks() -> None:
     firm = (None, 2020, "staking_nii", "no")
     assert rows({"kind": "staking"})["in_nii"].to_list() == [True]
-    assert rows({"kind": "staking"}, stands=[firm])["in_nii"].to_list() == [False]
-    assert rows({"kind": "staking"}, stands=[firm, ("t", 2024, "staking_nii", "yes")])["in_nii"].to_list() == [True]
-    assert rows({"kind": "staking"}, stands=[(None, 2026, "staking_nii", "no")])["in_nii"].to_list() == [True]
+    assert rows({"kind": "staking"}, stands=(firm,))["in_nii"].to_list() == [False]
+    assert rows({"kind": "staking"}, stands=(firm, ("t", 2024, "staking_nii", "yes")))["in_nii"].to_list() == [True]
+    assert rows({"kind": "staking"}, stands=((None, 2026, "staking_nii", "no"),))["in_nii"].to_list() == [True]
 
 
 def test_totals_by_return_leave_out_the_ira_and_what_has_no_value() -> None:

@@ -39,7 +39,13 @@ def test_derivatives_are_kept_apart_and_asked() -> None:
 
 def test_a_sale_whose_year_depends_on_the_clock_is_flagged() -> None:
     # 1.3: 2026-12-31 20:30 New York is 2027 in UTC: tax year 2026 in the taxpayer's zone
-    late = {"kind": "sell", "usd_value": "5", "occurred_at": "2027-01-01T01:30:00", "tax_date": "2026-12-31", "tax_year": 2026}
+    late = {
+        "kind": "sell",
+        "usd_value": "5",
+        "occurred_at": "2027-01-01T01:30:00",
+        "tax_date": "2026-12-31",
+        "tax_year": 2026,
+    }
     assert asked(late) == [("year_boundary", "info")]
 
 
@@ -61,7 +67,9 @@ def test_a_shortfall_blocks_with_the_proceeds_at_stake() -> None:
     piece = {"taxpayer_id": "t", "return_id": "t", "tax_year": 2025, "account_id": "a", "asset": "BTC", "disposal_id": "d", "event_id": "d",
              "quantity": "1", "disposed_at": "2025-03-01T00:00:00", "date_sold": "2025-03-01", "proceeds": "60000", "disposal_kind": "sell",
              "basis_status": "unknown", "lot_method": "fifo", "collectible": False, "on_return": False}  # fmt: skip
-    found = pl.concat(questions.shortfalls(frame(Gains, piece, {**piece, "event_id": "e", "disposal_id": "e", "lot_id": "l"})))
+    found = pl.concat(
+        questions.shortfalls(frame(Gains, piece, {**piece, "event_id": "e", "disposal_id": "e", "lot_id": "l"}))
+    )
     assert [(q, s, str(d)) for q, s, d in found.select("question", "severity", "dollars_at_stake").rows()] == [
         ("shortfall", "blocking", "60000.00"),
         ("basis_unknown", "blocking", "60000.00"),

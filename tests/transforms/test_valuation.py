@@ -28,7 +28,8 @@ def sell(
 ) -> dict[str, Decimal]:
     """The worth, in dollars, of selling these losses (dollars) for the only return of `night`."""
     lower = short + long if given_up is None else given_up
-    amounts = [np.array([dollars * 100]) for dollars in (short, long, collectible, lower, cost)]
+    later_28 = lower if collectible else 0
+    amounts = [np.array([dollars * 100]) for dollars in (short, long, collectible, lower, cost, later_28)]
     found = valuation.evaluate(night.outlook, Sales(np.array([0]), *amounts))
     worth = {field.name: Decimal(int(getattr(found, field.name)[0])) / 100 for field in fields(Worth)}
     return worth | {"saved": worth["regular_saved"] + worth["amt_saved"] + worth["niit_saved"]}
@@ -188,9 +189,19 @@ def test_many_sales_are_valued_as_one_by_one(monkeypatch):
     night = tonight(ordinary=700_000, short_term=10_000)
     losses = np.arange(0, 500_000, 50_000) * 100
     nothing = np.zeros_like(losses)
-    sales = Sales(nothing, losses, nothing, nothing, losses, nothing)
+    sales = Sales(nothing, losses, nothing, nothing, losses, nothing, nothing)
     whole = valuation.evaluate(night.outlook, sales)
     monkeypatch.setattr(valuation, "CHUNK", 3)
     parts = valuation.evaluate(night.outlook, sales)
     assert all(np.array_equal(getattr(whole, field.name), getattr(parts, field.name)) for field in fields(Worth))
     assert whole.net_benefit.size == 10
+
+
+def test_a_collectible_bought_back_is_later_taxed_at_28_percent():
+    """Wages 300,000 and an NFT gain of 20,000: 31.8 cents a dollar now (table 6.2) and again in five years at 5 %."""
+    firm = settings(discount_rate=Decimal("0.05"), holding_years=5)
+    night = tonight(firm=firm, ordinary=300_000, long_term=20_000, gain_28=20_000)
+    worth = sell(night, long=4_000, collectible=4_000)
+    assert worth["saved"] == 1_272  # 4,000 x (28 % + 3.8 %)
+    assert worth["later_tax_cost"] == Decimal("996.65")  # 1,272 / 1.05^5 = 996.645
+    assert worth["net_benefit"] == Decimal("275.35")
