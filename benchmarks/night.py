@@ -99,7 +99,9 @@ class Client:
         self.coinbase.append(
             f"{self.name}-{n},{at} UTC,Send,{coin},-{decimal(units)},USD,${money(price(coin, at))},$1.00,$1.00,$0.00,Sent {coin}"
         )
-        self.wallet.append(f"{(at + timedelta(hours=1)).isoformat()}Z,deposit,,,{decimal(units)},{coin},,,,{self.name}{n},")
+        self.wallet.append(
+            f"{(at + timedelta(hours=1)).isoformat()}Z,deposit,,,{decimal(units)},{coin},,,,{self.name}{n},"
+        )
 
     def stake(self, n: int, at: datetime, coin: str, units: int) -> None:
         """A staking reward on Kraken."""
@@ -130,6 +132,12 @@ UNIVERSAL = (
 )
 
 
+PROFILE = (
+    "return_id,tax_year,filing_status,wages,self_employment,investment_income,other_ordinary,qualified_dividends,"
+    "other_short_term,other_long_term,other_28_rate,unrecaptured_1250,adjustments,deduction,social_security,aca_credit"
+)
+
+
 def make_firm(folder: Path, clients: int, events: int) -> int:
     """Write the firm's folder; the number of rows in its files."""
     rng = random.Random(7)
@@ -137,10 +145,8 @@ def make_firm(folder: Path, clients: int, events: int) -> int:
     tables = {
         "taxpayers.csv": ["taxpayer_id,entity,birth_year"],
         "accounts.csv": ["account_id,taxpayer_id,platform,custody,treatment,wallet,address,time_zone"],
-        "profiles.csv": ["return_id,tax_year,filing_status,wages,self_employment,investment_income,other_ordinary,"
-                         "qualified_dividends,other_short_term,other_long_term,other_28_rate,unrecaptured_1250,"
-                         "adjustments,deduction,social_security,aca_credit"],
-    }  # fmt: skip
+        "profiles.csv": [PROFILE],
+    }
     for number in range(clients):
         name = f"c{number:05}"
         client = Client(name, events, rng)
@@ -189,9 +195,9 @@ def stages(folder: Path) -> list[tuple[str, float, int]]:
     found: dict[str, tuple[float, int]] = {}
     for entry in logs:  # a step tells its figures once for every asset and year
         event = entry.get_dagster_event()
-        told = {name: value.value for name, value in event.step_materialization_data.materialization.metadata.items()}
+        told = event.step_materialization_data.materialization.metadata
         if "seconds" in told:
-            found[str(event.step_key)] = (float(told["seconds"]), int(told["peak_mib"]))
+            found[str(event.step_key)] = (float(str(told["seconds"].value)), int(str(told["peak_mib"].value)))
     return [(step, seconds, peak) for step, (seconds, peak) in found.items()]
 
 
@@ -210,13 +216,17 @@ def main() -> None:
     command = [sys.executable, "-m", "pipelines.launch", "night", "--firm", str(folder)]
     for label in ("first night", "second night (nothing new)"):
         began = time.perf_counter()
-        subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            command, cwd=ROOT, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL
+        )
         seconds = time.perf_counter() - began
         print(f"\n{label}: {seconds:.1f} s, {rows / seconds:,.0f} rows/s")
         for stage, spent, peak in stages(folder):
             print(f"  {stage:<28}{spent:>8.1f} s {peak:>8.0f} MiB peak so far")
     base = floor(folder, folder / "published" / "lotbook.duckdb", work)
-    print(f"\nfloor (read the files, write the published rows): {base:.1f} s; the second night takes {seconds / base:.1f} x that")
+    print(
+        f"\nfloor (read the files, write the published rows): {base:.1f} s; the second night takes {seconds / base:.1f} x that"
+    )
     shutil.rmtree(work)
 
 

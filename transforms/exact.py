@@ -48,6 +48,11 @@ def to_money(expr: pl.Expr) -> pl.Expr:
     return expr.round(6, mode="half_away_from_zero").cast(MONEY)
 
 
+def units_text(quantity: pl.Expr) -> pl.Expr:
+    """A quantity as exact text, without trailing zeros."""
+    return quantity.cast(pl.String).str.strip_chars_end("0").str.strip_suffix(".")
+
+
 def decimal_text(expr: pl.Expr) -> pl.Expr:
     """Decimal text as quantity: optional sign, digits, point, exponent; null where the text is no such number.
 

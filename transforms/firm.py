@@ -586,36 +586,6 @@ def zones(firm: Firm) -> pl.DataFrame:
     return everything.sort("taxpayer_id", "valid_from")
 
 
-def zone_at(frame: pl.DataFrame, zones: pl.DataFrame, instant: str = "occurred_at") -> pl.DataFrame:
-    """`frame` (taxpayer_id and the UTC column `instant`) with `time_zone`, the taxpayer's at that instant.
-
-    A zone begins at its own midnight of `valid_from`. Rows keep their order.
-    """
-    begins = [
-        part.with_columns(
-            begins_at=pl.col("valid_from")
-            .cast(pl.Datetime("us"))
-            .dt.replace_time_zone(part["time_zone"][0], ambiguous="earliest", non_existent="null")
-            .dt.convert_time_zone("UTC")
-        )
-        for part in zones.partition_by("time_zone")
-    ]
-    starts = pl.concat(begins).with_columns(pl.col("begins_at").fill_null(pl.col("valid_from").cast(INSTANT)))
-    return (
-        frame.with_row_index("_row")
-        .sort(instant)
-        .join_asof(
-            starts.select("taxpayer_id", "time_zone", "begins_at").sort("begins_at"),
-            left_on=instant,
-            right_on="begins_at",
-            by="taxpayer_id",
-            check_sortedness=False,
-        )
-        .sort("_row")
-        .drop("_row", "begins_at")
-    )
-
-
 def stands(firm: Firm) -> pl.DataFrame:
     """Every stand on unsettled law: `positions.csv`, and the firm's choices as rows without taxpayer from 2009 on.
 

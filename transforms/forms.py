@@ -7,7 +7,7 @@ import polars as pl
 from schemas.fields import CENTS
 from schemas.gate import conform
 from schemas.tax import DigitalAssetQuestion, Form8949, Gains
-from transforms.exact import to_cents
+from transforms.exact import to_cents, units_text
 
 UNTAXED = ("gift_out", "donation", "theft", "loss", "migration")
 """Exits that are no sale: no line on the form (tax rules 2.4, 4.5)."""
@@ -63,19 +63,13 @@ def form_8949(gains: pl.DataFrame, reported: pl.DataFrame) -> pl.DataFrame:
             date_acquired=pl.when(pl.col("origin") == "inheritance")
             .then(pl.lit("INHERITED"))
             .otherwise(pl.col("date_acquired").dt.to_string("%Y-%m-%d")),
-            description=pl.concat_str(units(pl.col("quantity")), pl.lit(" "), pl.col("asset").str.slice(0, 64)),
+            description=pl.concat_str(units_text(pl.col("quantity")), pl.lit(" "), pl.col("asset").str.slice(0, 64)),
             code=pl.when("collectible").then(pl.lit("C")),
             adjustment=pl.lit(0).cast(CENTS),
         )
         .with_columns(gain=(pl.col("proceeds") - pl.col("basis")).cast(CENTS))
     )
     return conform(rows, Form8949).sort("return_id", "tax_year", "part", "date_sold", "disposal_id", "lot_id")
-
-
-def units(quantity: pl.Expr) -> pl.Expr:
-    """The exact number of units as text, without trailing zeros."""
-    text = quantity.cast(pl.String)
-    return text.str.strip_chars_end("0").str.strip_suffix(".")
 
 
 def _box() -> pl.Expr:

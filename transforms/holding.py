@@ -10,17 +10,37 @@ from schemas.fields import INSTANT
 def with_time_zone(frame: pl.DataFrame, zones: pl.DataFrame, instant: str = "occurred_at") -> pl.DataFrame:
     """`frame` with `time_zone`: the zone that its taxpayer lived in at `instant`.
 
-    `frame` has taxpayer_id and the instant; `zones` has taxpayer_id, valid_from (Date), time_zone. An instant before
-    the first row takes the first zone; a taxpayer without a row takes UTC. Row order is kept.
+    `frame` has taxpayer_id and the instant; `zones` has taxpayer_id, valid_from (Date), time_zone. A zone begins at its
+    own midnight of `valid_from`; an instant before the first one takes the first zone, a taxpayer without a row UTC.
+    Row order is kept.
     """
-    zones = zones.select("taxpayer_id", "valid_from", "time_zone").sort("valid_from")
-    first = zones.group_by("taxpayer_id").agg(pl.col("time_zone").first().alias("_first"))
-    day = frame.with_row_index("_row").with_columns(_day=pl.col(instant).dt.date()).sort("_day")
-    joined = day.join_asof(zones, left_on="_day", right_on="valid_from", by="taxpayer_id", check_sortedness=False).join(
-        first, on="taxpayer_id", how="left", maintain_order="left"
+    midnight = pl.col("valid_from").cast(pl.Datetime("us"))
+    begins = [
+        part.with_columns(
+            begins_at=midnight.dt.replace_time_zone(
+                part["time_zone"][0], ambiguous="earliest", non_existent="null"
+            ).dt.convert_time_zone("UTC")
+        )
+        for part in zones.select("taxpayer_id", "valid_from", "time_zone").partition_by("time_zone")
+    ]
+    typed = pl.DataFrame(schema={"taxpayer_id": pl.String, "time_zone": pl.String, "begins_at": INSTANT})
+    starts = pl.concat(
+        [typed, *(part.with_columns(_fallback(midnight)).select(typed.columns) for part in begins)]
+    ).sort("begins_at")
+    first = starts.group_by("taxpayer_id").agg(pl.col("time_zone").first().alias("_first"))
+    joined = (
+        frame.with_row_index("_row")
+        .sort(instant)
+        .join_asof(starts, left_on=instant, right_on="begins_at", by="taxpayer_id", check_sortedness=False)
+        .join(first, on="taxpayer_id", how="left")
     )
     zone = pl.coalesce("time_zone", "_first", pl.lit("UTC")).alias("time_zone")
     return joined.with_columns(zone).sort("_row").select(*frame.columns, "time_zone")
+
+
+def _fallback(midnight: pl.Expr) -> pl.Expr:
+    """Where a zone had no midnight on that day, midnight UTC."""
+    return pl.coalesce("begins_at", midnight.dt.replace_time_zone("UTC")).cast(INSTANT).alias("begins_at")
 
 
 def with_tax_date(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import polars as pl
 
 from schemas.fields import FIAT, KEPT_APART
-from transforms.exact import to_cents
+from transforms.exact import to_cents, units_text
 from transforms.review import items
 
-VALUED = ("deposit", "withdrawal", "transfer_in", "transfer_out", "migration", *KEPT_APART)
+UNVALUED = ("deposit", "withdrawal", "transfer_in", "transfer_out", "migration", *KEPT_APART)
 """Kinds that need no value: nothing is bought, sold or earned."""
 
 
@@ -60,68 +60,59 @@ def overrides(refused: pl.DataFrame) -> list[pl.DataFrame]:
     return [items(refused, "override_without_event", "blocking", message, action)]
 
 
+_EVENTS = {
+    "price_missing": (
+        "blocking",
+        "no price for a {} on {}",
+        "Add a price for the day to prices/, or a value to overrides.csv.",
+    ),
+    "fee_price_missing": (
+        "warning",
+        "no price for the fee of a {} on {}",
+        "Add a price for the day to prices/, or fee_usd_value to overrides.csv.",
+    ),
+    "kept_apart": (
+        "blocking",
+        "a {} on {} is kept apart from lots and gains",
+        "Ask the client what it is and book it by hand: it is in no lot, gain or income of these books.",
+    ),
+    "second_fee": (
+        "warning",
+        "a second {} on {} is a disposal of its own",
+        "Its value is in no proceeds and no basis: add it to the event by an override if it belongs there.",
+    ),
+    "year_boundary": (
+        "info",
+        "a {} on {} in the taxpayer's zone falls in another year in UTC",
+        "A broker that keeps UTC reports it for the other year: compare with the Form 1099-DA.",
+    ),
+}
+"""Question of the events: severity, what was found (kind, date), what to do."""
+
+
 def events(valued: pl.DataFrame) -> list[pl.DataFrame]:
     """Events without a value, kept apart, with a second fee, or whose tax year depends on the clock."""
+    kind = pl.col("kind")
+    cash = [pl.col(side).is_in(FIAT).fill_null(value=True) for side in ("received_asset", "sent_asset")]
+    unpriced = ~pl.all_horizontal(cash) & pl.col("usd_value").is_null() & ~kind.is_in([*UNVALUED, "fee"])
+    fee_unpriced = pl.col("fee_asset").is_not_null() & pl.col("fee_usd_value").is_null() & ~unpriced
+    boundary = ~kind.is_in(UNVALUED) & (pl.col("occurred_at").dt.year() != pl.col("tax_year"))
+    cases = {
+        "price_missing": unpriced,
+        "fee_price_missing": fee_unpriced,
+        "kept_apart": kind.is_in(KEPT_APART),
+        "second_fee": (kind == "fee") & (pl.col("event_id") != pl.col("fact_id")),
+        "year_boundary": boundary,
+    }
     asset = pl.coalesce("received_asset", "sent_asset", "fee_asset")
-    named = valued.with_columns(asset=asset)
-    crypto = ~(
-        pl.col("received_asset").is_in(FIAT).fill_null(value=True)
-        & pl.col("sent_asset").is_in(FIAT).fill_null(value=True)
-    )
-    unpriced = crypto & pl.col("usd_value").is_null() & ~pl.col("kind").is_in([*VALUED, "fee"])
-    crypto_fee = pl.col("fee_asset").is_not_null() & ~pl.col("fee_asset").is_in(FIAT)
-    fee_unpriced = pl.col("fee_asset").is_not_null() & pl.col("fee_usd_value").is_null() & (crypto_fee | unpriced)
-    price = "Add a price for the day to prices/, or a value to overrides.csv."
-    extra_fee = (pl.col("kind") == "fee") & (pl.col("event_id") != pl.col("fact_id"))
-    foreign = (
-        ~pl.col("kind").is_in([*VALUED])
-        & (pl.col("occurred_at").dt.year() != pl.col("tax_year"))
-        & pl.col("tax_year").is_not_null()
-    )
-    stake = pl.col("usd_value")
-    apart = "Ask the client what it is and book it by hand: it is in no lot, gain or income of these books."
-    clock = "A broker that keeps UTC reports it for the other year: compare with the Form 1099-DA."
-    cost = "Its value is in no proceeds and no basis: add it to the event by an override if it belongs there."
-    return [
-        items(
-            named.filter(unpriced),
-            "price_missing",
-            "blocking",
-            pl.format("no price for a {} on {}", "kind", "tax_date"),
-            price,
-        ),
-        items(
-            named.filter(fee_unpriced & ~unpriced).with_columns(asset="fee_asset"),
-            "fee_price_missing",
-            "warning",
-            pl.format("no price for the fee of a {} on {}", "kind", "tax_date"),
-            price,
-        ),
-        items(
-            named.filter(pl.col("kind").is_in(KEPT_APART)),
-            "kept_apart",
-            "blocking",
-            pl.format("a {} on {} is kept apart from lots and gains", "kind", "tax_date"),
-            apart,
-            stake,
-        ),
-        items(
-            named.filter(extra_fee),
-            "second_fee",
-            "warning",
-            pl.format("a second fee on {} is a disposal of its own", "tax_date"),
-            cost,
-            pl.col("fee_usd_value"),
-        ),
-        items(
-            named.filter(foreign),
-            "year_boundary",
-            "info",
-            pl.format("{} in the taxpayer's zone, another year in UTC", "tax_date"),
-            clock,
-            stake,
-        ),
-    ]
+    stake = pl.coalesce("usd_value", "fee_usd_value")
+    found = []
+    for question, which in cases.items():
+        severity, message, action = _EVENTS[question]
+        of = pl.col("fee_asset") if question == "fee_price_missing" else asset
+        rows = valued.filter(which).with_columns(asset=of)
+        found.append(items(rows, question, severity, pl.format(message, "kind", "tax_date"), action, stake))
+    return found
 
 
 def transfers(ambiguous: pl.DataFrame) -> list[pl.DataFrame]:
@@ -138,7 +129,10 @@ def shortfalls(gains: pl.DataFrame) -> list[pl.DataFrame]:
         pl.col("proceeds", "quantity").sum(), pl.col("date_sold").min(), none=pl.col("lot_id").is_null().any()
     )
     message = pl.format(
-        "{} sold on {} for {} dollars without known basis", "quantity", "date_sold", to_cents(pl.col("proceeds"))
+        "{} sold on {} for {} dollars without known basis",
+        units_text(pl.col("quantity")),
+        "date_sold",
+        to_cents(pl.col("proceeds")),
     )
     action = "Ask for the purchase history (opening_lots.csv); until then the sale is left out of the return."
     return [
@@ -215,7 +209,7 @@ def lot_book(faults: pl.DataFrame) -> list[pl.DataFrame]:
             uncovered,
             "move_without_lots",
             "blocking",
-            pl.format("{} of {} moved that the books do not have", "quantity", "asset"),
+            pl.format("{} of {} moved that the books do not have", units_text(pl.col("quantity")), "asset"),
             history,
             pl.col("dollars_at_stake"),
         ),

@@ -19,6 +19,7 @@ from schemas.gate import check, dtypes
 from schemas.inputs import INPUTS, POSITIONS, FirmSettings, FolderProblems, PlatformCost
 from schemas.review import ReviewItems
 from transforms import firm as reader
+from transforms import holding
 from transforms.firm import FirmFolderError, read_folder, read_settings, read_table
 
 TOML = {"name": "Hill Street Tax", "time_zone": "America/New_York"}
@@ -449,7 +450,7 @@ def test_the_zone_changes_at_local_midnight_of_the_move():
         },
         schema_overrides={"occurred_at": pl.Datetime("us", "UTC")},
     )
-    placed = reader.zone_at(events, zones)
+    placed = holding.with_time_zone(events, zones)
     assert placed["time_zone"].to_list() == ["America/Los_Angeles", "America/New_York", "America/New_York"]
     assert placed.drop("time_zone").equals(events)
 
