@@ -5,6 +5,9 @@ PYTHON ?= python3
 FIRM ?= sample_firm
 AS_OF ?=
 FROM ?=
+PORT ?= 3000
+# two workers: a worker keeps a file's tests, which share their nights
+ARGS ?= -n 2 --dist loadfile
 BIN := .venv/bin
 PACKAGES := schemas transforms pipelines
 SOURCES := $(shell find $(PACKAGES) -name '*.py')
@@ -22,11 +25,11 @@ nightly: .venv/.compiled ## the night of a firm: FIRM=path (default sample_firm)
 backfill: .venv/.compiled ## the night again from tax year FROM=2019 to the present, opened from the year before
 	@$(NIGHT) backfill --firm "$(FIRM)" --as-of "$(AS_OF)" --from "$(FROM)"
 
-ui: .venv/.compiled ## Dagster on FIRM: graph, runs, schedule and sensor, on http://localhost:3000
+ui: .venv/.compiled ## Dagster on FIRM: graph, runs, schedule and sensor, on http://localhost:PORT (3000)
 	@umask 077; home="$$($(BIN)/python -m pipelines.launch home --firm "$(FIRM)")" && \
-	PATH="$(CURDIR)/$(BIN):$$PATH" LOTBOOK_FIRM="$(abspath $(FIRM))" DAGSTER_HOME="$$home" dagster dev -w workspace.yaml
+	PATH="$(CURDIR)/$(BIN):$$PATH" LOTBOOK_FIRM="$(abspath $(FIRM))" DAGSTER_HOME="$$home" exec dagster dev -w workspace.yaml -p $(PORT)
 
-test: .venv/.ready-dev .venv/.compiled ## all tests (ARGS="-k name" for some)
+test: .venv/.ready-dev .venv/.compiled ## all tests (ARGS="-k name" for some, one after the other)
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: .venv/.ready-dev ## ruff: rules and format
@@ -36,7 +39,8 @@ types: .venv/.ready-dev ## mypy, strict
 	@$(BIN)/mypy
 
 golden: .venv/.ready-dev .venv/.compiled ## write the golden files anew, to be read in the diff
-	@$(BIN)/python -m pytest --snapshot-update
+	@$(BIN)/python -m pytest tests/transforms/sources --regenerate-golden
+	@$(BIN)/python -m pytest tests/pipelines/test_definitions.py --snapshot-update
 
 lock: .venv/.ready-dev ## resolve the dependencies anew, with hashes
 	@$(BIN)/uv pip compile --universal --no-strip-extras --generate-hashes --no-emit-index-url --python-version 3.11 \
