@@ -12,6 +12,7 @@ from pipelines.folder import FIRM
 from pipelines.households import Members
 from pipelines.quarantine import Quarantine
 from schemas import clients, harvest, inputs, intake, ledger, review, tax
+from transforms import questions
 
 _FIRM = {FIRM.format(name): given.model for name, given in inputs.INPUTS.items()}
 _QUESTIONS = {
@@ -180,7 +181,7 @@ _TAX = [
         {
             "gains": tax.Gains,
             "income_": Read(tax.Income, table="income"),
-            **_of("return_members"),
+            **_of("return_members", "account_facts"),
             **_firm("taxpayers"),
         },
         stages.digital_asset_answers,
@@ -199,7 +200,7 @@ _REVIEW = [
             "gains": tax.Gains,
             "quarantine": Quarantine,
             **_of("account_facts"),
-            **_firm("review_answers"),
+            **_firm("review_answers", *questions.UNUSED),
             **{table: Read(review.ReviewItems, asset=asset) for table, asset in _QUESTIONS.items()},
         },
         stages.review,
@@ -247,24 +248,26 @@ GUARDS: Mapping[str, str] = {
     "lots_conserved": "SELECT count(*) FROM book_balance WHERE NOT holds",
     "gains_complete": "SELECT abs((SELECT count(*) FROM gains) - (SELECT count(*) FROM mart.gains))",
     "form_ties_to_pieces": """
-        SELECT count(*) FROM gains AS g LEFT JOIN form_8949 AS f USING (disposal_id, lot_id)
-        WHERE g.on_return AND (f.gain IS NULL OR abs(f.gain - g.gain) > 0.01)
+        WITH pieces AS (SELECT disposal_id, sum(gain) AS gain FROM gains WHERE on_return GROUP BY ALL),
+             lines AS (SELECT disposal_id, sum(gain) AS gain FROM form_8949 GROUP BY ALL)
+        SELECT count(*) FROM pieces FULL JOIN lines USING (disposal_id)
+        WHERE lines.gain IS NULL OR pieces.gain IS NULL OR abs(lines.gain - pieces.gain) > 0.01
     """,
     "schedule_d_ties_to_form": """
-        SELECT count(*) FROM schedule_d AS s JOIN (
-            SELECT return_id, tax_year, sum(gain) FILTER (part = 'I') AS short, sum(gain) FILTER (part = 'II') AS long
-            FROM form_8949 GROUP BY ALL
+        SELECT count(*) FROM return_inputs AS r JOIN (
+            SELECT return_id, tax_year, sum(gain) FILTER (part = 'I') AS short FROM form_8949 GROUP BY ALL
         ) AS f USING (return_id, tax_year)
-        JOIN return_inputs AS r USING (return_id, tax_year)
         LEFT JOIN firm_profiles AS p USING (return_id, tax_year)
-        WHERE abs(r.short_term / 100 - coalesce(f.short, 0) - coalesce(p.other_short_term, 0)) > 0.001
+        WHERE r.short_term != 100 * (coalesce(f.short, 0) + coalesce(p.other_short_term, 0))
     """,
     "carryovers_conserved": """
-        SELECT count(*) FROM carryforwards
-        WHERE short_term_in + long_term_in - short_term_net - long_term_net
-            - deduction_used - short_term_out - long_term_out > 0.005
-          AND short_term_net + long_term_net - short_term_in - long_term_in < 0
-          AND taxpayer_id = return_id
+        WITH years AS (
+            SELECT return_id, tax_year, sum(short_term_in + long_term_in) AS brought,
+                sum(short_term_net + long_term_net) AS net, sum(deduction_used) AS used,
+                sum(short_term_out + long_term_out) AS carried
+            FROM carryforwards GROUP BY ALL
+        )
+        SELECT count(*) FROM years WHERE carried != greatest(brought - net - used, 0)
     """,
 }
 """Checks that guard the publication: a query each that counts faults (see `pipelines.publish.mart_assets`)."""

@@ -60,11 +60,14 @@ def events(
         tax_year=pl.col("tax_date").dt.year().cast(pl.Int64)
     )
     known = gate.conform(dated.filter(pl.col("tax_date") <= night.as_of), ledger.Events)
+    clashes = built.conflicts.join(known.select("event_id", "taxpayer_id", "tax_year"), on="event_id")
     valued = prices.value_events(known, prices_, settings.max_price_age_days).sort("event_id")
     return {
         "events": valued,
         "event_sources": built.sources.join(valued.select("event_id"), on="event_id", how="semi"),
-        "event_questions": pl.concat([*questions.events(valued), *questions.overrides(refused)]),
+        "event_questions": pl.concat(
+            [*questions.events(valued), *questions.overrides(refused), *questions.conflicts(clashes)]
+        ),
     }
 
 
@@ -244,6 +247,7 @@ def digital_asset_answers(
     night: Night,
     gains: pl.DataFrame,
     income_: pl.DataFrame,
+    account_facts: pl.DataFrame,
     return_members: pl.DataFrame,
     firm_taxpayers: pl.DataFrame,
 ) -> pl.DataFrame:
@@ -252,7 +256,7 @@ def digital_asset_answers(
     active = pl.concat([gains.select("return_id", "tax_year"), income_.select("return_id", "tax_year")])
     first = active.group_by("return_id").agg(first=pl.col("tax_year").min())
     years = people.join(first, on="return_id").filter(pl.col("tax_year") >= pl.col("first"))
-    return forms.digital_asset_question(gains, income_, years)
+    return forms.digital_asset_question(gains, income_, years, account_facts)
 
 
 def open_lots(night: Night, closing_lots: pl.DataFrame) -> pl.DataFrame:
@@ -341,8 +345,10 @@ def review(
     taken, rows, sides, breaks = (
         frame.join(owner, on="account_id", how="left") for frame in (files, faults, legs, balances.balance_breaks(legs))
     )
+    given = {name: asked.pop(folder.FIRM.format(name)) for name in questions.UNUSED}
     parts = [
         *asked.values(),
+        *(item for name, records in given.items() for item in questions.unused_records(name, records)),
         *questions.files(taken),
         *questions.rows(rows),
         *questions.digits(sides),

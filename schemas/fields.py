@@ -39,9 +39,15 @@ KEPT_APART = (
     "borrow", "repay", "collateral_out", "collateral_in",
 )  # fmt: skip
 """Derivative and loan kinds: asked about, never booked as gains without a stand of the firm."""
-FIAT = ("USD", "EUR", "GBP", "CAD", "AUD", "JPY", "CHF", "CZK", "PLN", "SEK", "NOK", "DKK",
-        "BRL", "TRY", "MXN", "NZD", "SGD", "HKD", "KRW", "INR", "ZAR", "UAH", "RUB", "HUF", "RON", "BGN")  # fmt: skip
-"""Government money: cash, not a lot."""
+FIAT = (
+    "USD", "EUR", "GBP", "CAD", "AUD", "JPY", "CHF", "CZK", "PLN", "SEK", "NOK", "DKK", "BRL", "TRY", "MXN", "NZD",
+    "SGD", "HKD", "KRW", "INR", "ZAR", "UAH", "RUB", "HUF", "RON", "BGN", "THB", "ARS", "PHP", "IDR", "NGN", "COP",
+    "CLP", "PEN", "UYU", "TWD", "ILS", "CNY", "AED", "SAR", "QAR", "KWD", "BHD", "OMR", "JOD", "VND", "MYR", "KZT",
+    "PKR", "BDT", "LKR", "NPR", "EGP", "KES", "GHS", "UGX", "TZS", "RWF", "ZMW", "XOF", "XAF", "MAD", "TND", "DZD",
+    "ISK", "RSD", "AMD", "AZN", "UZS", "KGS", "BYN", "MDL", "ALL", "BAM", "CRC", "DOP", "GTQ", "HNL", "NIO", "BOB",
+    "PYG", "VES", "JMD", "TTD",
+)  # fmt: skip
+"""Government money: cash, not a lot. Codes that a coin carries too (MNT, ERN, SOS ...) stay out: they are coins here."""
 BASIS_STATUS = ("known", "assumed", "unknown", "unallocated")
 METHODS = ("fifo", "lifo", "hifo", "lofo", "taxmin")
 STATUSES = ("single", "mfj", "mfs", "hoh", "qss")

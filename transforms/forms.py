@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from schemas.fields import CENTS
+from schemas.fields import CENTS, FIAT
 from schemas.gate import conform
 from schemas.tax import DigitalAssetQuestion, Form8949, Gains
 from transforms.exact import to_cents, units_text
@@ -42,7 +42,10 @@ def complete_gains(
 
 
 def form_8949(gains: pl.DataFrame, reported: pl.DataFrame) -> pl.DataFrame:
-    """One line a piece, each amount rounded to cents (Instructions Form 8949: round all or none).
+    """One line a piece, in cents: the lines of one sale sum to the sale's amounts in cents.
+
+    Proceeds and basis are rounded cumulatively over the pieces of a disposal, so that no cent of a sale out of many
+    lots is lost (a Form 1099-DA shows the sale as a whole).
 
     Boxes by tax rules 3.1: to 2024 C and F; from 2025 G-L: I and L without a Form 1099-DA, H and K where the broker
     reported proceeds, G and J where it reported basis too. A gift in the zone of no gain and no loss shows its
@@ -54,12 +57,12 @@ def form_8949(gains: pl.DataFrame, reported: pl.DataFrame) -> pl.DataFrame:
     """
     rows = (
         gains.filter("on_return")
+        .sort("disposal_id", "lot_id")
         .join(reported, on=["taxpayer_id", "tax_year", "account_id", "asset"], how="left")
         .with_columns(
             part=pl.when(pl.col("term") == "short").then(pl.lit("I")).otherwise(pl.lit("II")),
             box=_box(),
-            proceeds=to_cents(pl.col("proceeds")),
-            basis=to_cents(pl.col("basis")),
+            **_in_cents(),
             date_acquired=pl.when(pl.col("origin") == "inheritance")
             .then(pl.lit("INHERITED"))
             .otherwise(pl.col("date_acquired").dt.to_string("%Y-%m-%d")),
@@ -70,6 +73,17 @@ def form_8949(gains: pl.DataFrame, reported: pl.DataFrame) -> pl.DataFrame:
         .with_columns(gain=(pl.col("proceeds") - pl.col("basis")).cast(CENTS))
     )
     return conform(rows, Form8949).sort("return_id", "tax_year", "part", "date_sold", "disposal_id", "lot_id")
+
+
+def _in_cents() -> dict[str, pl.Expr]:
+    """Proceeds and basis of each piece by cumulative rounding over its disposal; no gain stays exactly none."""
+
+    def rounded(column: str) -> pl.Expr:
+        running = to_cents(pl.col(column).cum_sum().over("disposal_id"))
+        return running - running.shift(1, fill_value=0).over("disposal_id")
+
+    proceeds = rounded("proceeds")
+    return {"proceeds": proceeds, "basis": pl.when(pl.col("gain") == 0).then(proceeds).otherwise(rounded("basis"))}
 
 
 def _box() -> pl.Expr:
@@ -107,17 +121,23 @@ def nets(form: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def digital_asset_question(gains: pl.DataFrame, income: pl.DataFrame, returns: pl.DataFrame) -> pl.DataFrame:
+def digital_asset_question(
+    gains: pl.DataFrame, income: pl.DataFrame, returns: pl.DataFrame, facts: pl.DataFrame
+) -> pl.DataFrame:
     """The Form 1040 question by return and year: yes for any receipt of income or any disposal (tax rules 8).
 
-    A gift given and a network fee paid in a coin count as disposals; holding, buying with dollars and moving between
-    one's own wallets do not.
+    A gift given and a network fee paid in a coin count as disposals; holding, buying with dollars, moving between one's
+    own wallets, cash interest and whatever a retirement account does, do not.
 
     Args:
         gains: Gains.
         income: Income.
         returns: return_id, tax_year: the return-years to answer for.
+        facts: account_id, taxable.
     """
+    own = facts.filter("taxable").select("account_id")
+    gains = gains.join(own, on="account_id", how="semi")
+    income = income.join(own, on="account_id", how="semi").filter(~pl.col("asset").is_in(FIAT))
     disposals = gains.group_by("return_id", "tax_year").agg(disposals=pl.col("disposal_id").n_unique())
     receipts = income.group_by("return_id", "tax_year").agg(receipts=pl.col("event_id").n_unique())
     counted = (

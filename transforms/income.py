@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from schemas.fields import CENTS, INCOME_KINDS
+from schemas.fields import CENTS, FIAT, INCOME_KINDS
 from schemas.gate import conform
 from schemas.tax import Income
 from transforms.exact import to_cents
@@ -38,7 +38,9 @@ def income(events: pl.DataFrame, facts: pl.DataFrame, members: pl.DataFrame, pos
         quantity="received_quantity",
         received_at="occurred_at",
         date_received="tax_date",
-        schedule=pl.col("kind").replace_strict(_SCHEDULE, default=_DEFAULT_SCHEDULE, return_dtype=pl.String),
+        schedule=pl.when((pl.col("kind") == "interest") & pl.col("received_asset").is_in(FIAT))
+        .then(pl.lit("Form 1040 line 2b"))
+        .otherwise(pl.col("kind").replace_strict(_SCHEDULE, default=_DEFAULT_SCHEDULE, return_dtype=pl.String)),
         in_nii=~pl.col("kind").is_in(_NOT_NII) & (pl.col("choice").fill_null("yes") != "no"),
         on_return=pl.col("taxable").fill_null(value=False),
         return_id=pl.coalesce("return_id", "taxpayer_id"),

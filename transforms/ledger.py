@@ -26,10 +26,15 @@ _ROW = ["account_id", "source", "row_key"]
 
 
 class Ledger(NamedTuple):
-    """Events (unpriced, undated in the taxpayer's calendar), and the raw rows behind each."""
+    """What the legs come to.
+
+    `events` are unpriced and undated in the taxpayer's calendar, `sources` the raw rows behind each; `conflicts`
+    (account_id, file_id, row_no, event_id) are rows that say another amount than the copy of the same fact that counts.
+    """
 
     events: pl.DataFrame
     sources: pl.DataFrame
+    conflicts: pl.DataFrame
 
 
 def distinct_legs(legs: pl.DataFrame) -> pl.DataFrame:
@@ -55,7 +60,8 @@ def assemble(legs: pl.DataFrame, netting: Collection[str], regroup: Mapping[str,
     Returns:
         Events without taxpayer, dates and prices (null), with `usd_value` where the file states it.
     """
-    every = distinct_legs(legs)
+    paid = (pl.col("kind") == "fee") & (pl.col("role") == "sent")  # a row may state a fee as what was sent
+    every = distinct_legs(legs.with_columns(role=pl.when(paid).then(pl.lit("fee")).otherwise("role")))
     distinct = every.filter(pl.col("primary"))
     for source, complete in regroup.items():
         of_source = pl.col("source") == source
@@ -67,11 +73,13 @@ def assemble(legs: pl.DataFrame, netting: Collection[str], regroup: Mapping[str,
     facts = distinct.with_columns(fact=fact).with_columns(fact_id=content_id("ev-", "account_id", "source", "fact"))
     parts = _parts(_net(_sides(facts), tuple(netting)))
     events = _pivot(parts).join(_heads(facts), on="fact_id", how="left").with_columns(kind=_kind())
-    return Ledger(conform(events, Events).sort("event_id"), _sources(every, facts, parts))
+    rows = _rows(every, facts, parts)
+    sources = conform(rows, EventSources).unique().sort(pl.all())
+    return Ledger(conform(events, Events).sort("event_id"), sources, _conflicts(rows))
 
 
-def _sources(every: pl.DataFrame, facts: pl.DataFrame, parts: pl.DataFrame) -> pl.DataFrame:
-    """Every raw row behind an event, copies in overlapping files included; a netted leg stands behind its fact."""
+def _rows(every: pl.DataFrame, facts: pl.DataFrame, parts: pl.DataFrame) -> pl.DataFrame:
+    """Every leg with its event, copies in overlapping files included; a netted leg stands behind its fact."""
     first = parts.group_by("fact_id").agg(first_id=pl.col("event_id").min())
     own = parts.select("fact_id", "role", "asset", "event_id")
     key = [*_ROW, "ordinal", "role", "asset"]
@@ -82,8 +90,16 @@ def _sources(every: pl.DataFrame, facts: pl.DataFrame, parts: pl.DataFrame) -> p
         .join(first, on="fact_id")
         .select(*key, event_id=pl.coalesce("event_id", "first_id"))
     )
-    rows = every.select(*key, "file_id", pl.col("row_no").cast(pl.Int64)).unique().join(ids, on=key)
-    return conform(rows, EventSources).unique().sort(pl.all())
+    return every.with_columns(pl.col("row_no").cast(pl.Int64)).join(ids, on=key)
+
+
+def _conflicts(rows: pl.DataFrame) -> pl.DataFrame:
+    """Copies of one fact whose quantity or value differs from the copy that counts."""
+    keys = ["event_id", *_ROW, "ordinal", "role", "asset"]
+    counted = rows.filter("primary").select(*keys, of_quantity="quantity", of_value="usd_value").unique(keys)
+    other = pl.col("quantity").ne_missing(pl.col("of_quantity")) | pl.col("usd_value").ne_missing(pl.col("of_value"))
+    copies = rows.filter(~pl.col("primary")).join(counted, on=keys, how="inner").filter(other)
+    return copies.select("account_id", "file_id", "row_no", "event_id").unique().sort(pl.all())
 
 
 def _heads(facts: pl.DataFrame) -> pl.DataFrame:
@@ -135,18 +151,23 @@ def _parts(sides: pl.DataFrame) -> pl.DataFrame:
     One asset a side is one event. More than one sent or received asset: each becomes an event of its own (valued on
     its own, see the prices module), the first fee stays with a sent one. A second fee asset becomes a fee event.
     """
-    fee = pl.col("role") == "fee"
+    fee, fiat = pl.col("role") == "fee", pl.col("asset").is_in(FIAT)
     rank = pl.col("asset").rank("ordinal").over("fact_id", "role")
     basket = (~fee & (rank > 1)).any().over("fact_id")
     label = pl.concat_str("role", pl.lit(":"), "asset")
-    bearer = label.filter(~fee).max().over("fact_id")
+    # cash bears no fee: it belongs to what the cash bought (labels of sent legs sort last)
+    bearer = pl.coalesce(label.filter(~fee & ~fiat).max().over("fact_id"), label.filter(~fee).max().over("fact_id"))
     part = (
         pl.when(fee & (rank > 1)).then(label)
         .when(basket & fee).then(bearer)
         .when(basket).then(label)
     )  # fmt: skip
     two_sided = pl.col("role").filter(~fee).n_unique().over("fact_id") > 1
-    return sides.with_columns(part=part, two_sided=two_sided).with_columns(
+    cash = {
+        name: fiat.filter(pl.col("role") == role).all().over("fact_id")
+        for name, role in (("paid", "sent"), ("cashed", "received"))
+    }
+    return sides.with_columns(part=part, two_sided=two_sided, **cash).with_columns(
         event_id=pl.when(pl.col("part").is_null())
         .then(pl.col("fact_id"))
         .otherwise(content_id("ev-", "fact_id", "part"))
@@ -162,21 +183,19 @@ def _pivot(parts: pl.DataFrame) -> pl.DataFrame:
     columns = [side(role, column).alias(f"{role}_{column}") for role in SIDES for column in ("quantity", "asset")]
     return parts.group_by("event_id", "fact_id").agg(
         *columns,
+        pl.col("two_sided", "paid", "cashed").first(),
         usd_value=pl.coalesce(side("received", "usd_value"), side("sent", "usd_value")),
         fee_usd_value=side("fee", "usd_value"),
-        two_sided=pl.col("two_sided").first(),
     )
 
 
 def _kind() -> pl.Expr:
     """The stated kind, else what the assets on the two sides make of it."""
     sent, received = pl.col("sent_asset").is_not_null(), pl.col("received_asset").is_not_null()
-    sent_cash = pl.col("sent_asset").is_in(FIAT).fill_null(value=False)
-    received_cash = pl.col("received_asset").is_in(FIAT).fill_null(value=False)
     by_sides = (
         pl.when(~sent & ~received).then(pl.lit("fee"))
-        .when(sent & received & sent_cash & ~received_cash).then(pl.lit("buy"))
-        .when(sent & received & received_cash & ~sent_cash).then(pl.lit("sell"))
+        .when(pl.col("two_sided") & pl.col("paid") & ~pl.col("cashed")).then(pl.lit("buy"))
+        .when(pl.col("two_sided") & pl.col("cashed") & ~pl.col("paid")).then(pl.lit("sell"))
         .when(pl.col("two_sided")).then(pl.lit("trade"))
         .when(received).then(pl.lit("deposit"))
         .otherwise(pl.lit("withdrawal"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from schemas.fields import INSTANT, MONEY, QUANTITY, QUANTITY_LIMIT
+from schemas.fields import FIAT, INSTANT, MONEY, QUANTITY, QUANTITY_LIMIT
 from schemas.gate import conform
 from schemas.ledger import Events, Prices
 from transforms.exact import decimal_text, to_money
@@ -103,10 +103,11 @@ def product(quantity: pl.Expr, price: pl.Expr) -> pl.Expr:
 def value_events(events: pl.DataFrame, prices: pl.DataFrame, max_age_days: int) -> pl.DataFrame:
     """Events with usd_value, fee_usd_value, price_source and price_age_days filled in where anything tells them.
 
-    In this order: a USD leg, the value the file states, the price of what was received, of what was sent (Reg.
+    In this order: a USD leg, the value the file states, a leg in another currency by its rate (what was paid or got is
+    the cost or the amount realized, IRC 1012, 1001), the price of what was received, of what was sent (Reg.
     1.1001-7(b)(4): fair value of what is received, else of what is given). A fee in the coin of a leg is valued like
-    that leg. Parts of one fact with several assets on a side are scaled to the side that has one asset, if that has a
-    value.
+    that leg, one in a currency by its rate. Parts of one fact with several assets on a side are scaled to the side
+    that has one asset, if that has a value.
     """
     for role in ("received", "sent", "fee"):
         events = latest_price(events, f"{role}_asset", "occurred_at", prices, max_age_days, role)
@@ -114,27 +115,32 @@ def value_events(events: pl.DataFrame, prices: pl.DataFrame, max_age_days: int) 
         product(pl.col(f"{role}_quantity"), pl.col(f"{role}_price")).alias(f"{role}_value")
         for role in ("received", "sent", "fee")
     )
-    cash = pl.coalesce(_cash("received"), _cash("sent"))
-    source = (
-        pl.when(cash.is_not_null()).then(pl.lit("cash"))
-        .when(pl.col("usd_value").is_not_null()).then(pl.lit("stated"))
-        .when(pl.col("received_value").is_not_null()).then(pl.col("received_price_source"))
-        .when(pl.col("sent_value").is_not_null()).then(pl.col("sent_price_source"))
-    )  # fmt: skip
-    age = (
-        pl.when(cash.is_not_null() | pl.col("usd_value").is_not_null()).then(None)
-        .when(pl.col("received_value").is_not_null()).then(pl.col("received_price_age_days"))
-        .when(pl.col("sent_value").is_not_null()).then(pl.col("sent_price_age_days"))
-    )  # fmt: skip
+    ranked = [
+        (pl.coalesce(_cash("received"), _cash("sent")), pl.lit("cash"), None),
+        (pl.col("usd_value"), pl.lit("stated"), None),
+        *((_currency(side), pl.col(f"{side}_price_source"), f"{side}_price_age_days") for side in ("received", "sent")),
+        *(
+            (pl.col(f"{side}_value"), pl.col(f"{side}_price_source"), f"{side}_price_age_days")
+            for side in ("received", "sent")
+        ),
+    ]
     valued = valued.with_columns(
-        price_source=source,
-        price_age_days=age,
-        usd_value=pl.coalesce(cash, "usd_value", "received_value", "sent_value"),
+        usd_value=pl.coalesce(value for value, _, _ in ranked),
+        price_source=pl.coalesce(pl.when(value.is_not_null()).then(source) for value, source, _ in ranked),
+        price_age_days=_first_age(ranked),
     )
     scaled = _scale_baskets(valued)
-    fee = pl.coalesce(_like("received"), _like("sent"), pl.col("fee_usd_value"), pl.col("fee_value"))
-    known = pl.when(pl.col("fee_asset") == "USD").then(pl.col("fee_value")).otherwise(fee)
-    return conform(scaled.with_columns(fee_usd_value=known), Events)
+    by_rate = pl.when(pl.col("fee_asset").is_in(FIAT)).then(pl.col("fee_value"))
+    fee = pl.coalesce(by_rate, _like("received"), _like("sent"), pl.col("fee_usd_value"), pl.col("fee_value"))
+    return conform(scaled.with_columns(fee_usd_value=fee), Events)
+
+
+def _first_age(ranked: list[tuple[pl.Expr, pl.Expr, str | None]]) -> pl.Expr:
+    """The age of the price that decided; none where no price did."""
+    age = pl.lit(None, pl.Int64)
+    for value, _, column in reversed(ranked):
+        age = pl.when(value.is_not_null()).then(pl.lit(None) if column is None else pl.col(column)).otherwise(age)
+    return age
 
 
 def _cash(role: str) -> pl.Expr:
@@ -142,9 +148,14 @@ def _cash(role: str) -> pl.Expr:
     return pl.when(pl.col(f"{role}_asset") == "USD").then(pl.col(f"{role}_value"))
 
 
+def _currency(role: str) -> pl.Expr:
+    """The value of a leg in government money, by its rate."""
+    return pl.when(pl.col(f"{role}_asset").is_in(FIAT)).then(pl.col(f"{role}_value"))
+
+
 def _like(role: str) -> pl.Expr:
     """The fee's value where it is paid in the coin of that side: the same price as the event's own."""
-    same = (pl.col("fee_asset") == pl.col(f"{role}_asset")) & (pl.col("fee_asset") != "USD")
+    same = (pl.col("fee_asset") == pl.col(f"{role}_asset")) & ~pl.col("fee_asset").is_in(FIAT)
     share = pl.col("usd_value").cast(pl.Decimal(38, 6)) * (pl.col("fee_quantity") / pl.col(f"{role}_quantity"))
     return pl.when(same).then(to_money(share))
 
@@ -169,7 +180,8 @@ def _scale_baskets(events: pl.DataFrame) -> pl.DataFrame:
     )
     own_total = pl.when(sent).then(total_out).otherwise(total_in)
     scalable = part & all_known & target.is_not_null() & (own_total > 0)
-    marked = events.with_columns(_target=pl.when(scalable).then(target), _total=own_total)
+    # null, not zero, where nothing is scaled: a division by zero anywhere in the column would end the night
+    marked = events.with_columns(_target=pl.when(scalable).then(target), _total=pl.when(scalable).then(own_total))
     ratio = pl.col("usd_value").cast(QUANTITY) / pl.col("_total").cast(QUANTITY)
     scaled = marked.with_columns(_scaled=to_money(pl.col("_target").cast(QUANTITY) * ratio))
     side = pl.col("sent_asset").is_null()

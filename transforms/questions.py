@@ -60,6 +60,13 @@ def overrides(refused: pl.DataFrame) -> list[pl.DataFrame]:
     return [items(refused, "override_without_event", "blocking", message, action)]
 
 
+def conflicts(clashes: pl.DataFrame) -> list[pl.DataFrame]:
+    """Rows that state another amount than the copy of the same fact that counts."""
+    message = pl.format("line {} states another amount than another file for the same fact; one was used", "row_no")
+    action = "Compare the files and withdraw the wrong one, or correct the event in overrides.csv."
+    return [items(clashes, "copies_differ", "warning", message, action)]
+
+
 _EVENTS = {
     "price_missing": (
         "blocking",
@@ -75,6 +82,11 @@ _EVENTS = {
         "blocking",
         "a {} on {} is kept apart from lots and gains",
         "Ask the client what it is and book it by hand: it is in no lot, gain or income of these books.",
+    ),
+    "loss_not_booked": (
+        "warning",
+        "a {} on {} leaves the books without any loss on the return",
+        "Theft and casualty losses are not capital losses (IRC 165): decide outside these books whether one is allowed.",
     ),
     "second_fee": (
         "warning",
@@ -101,6 +113,7 @@ def events(valued: pl.DataFrame) -> list[pl.DataFrame]:
         "price_missing": unpriced,
         "fee_price_missing": fee_unpriced,
         "kept_apart": kind.is_in(KEPT_APART),
+        "loss_not_booked": kind.is_in(["theft", "loss"]),
         "second_fee": (kind == "fee") & (pl.col("event_id") != pl.col("fact_id")),
         "year_boundary": boundary,
     }
@@ -305,3 +318,22 @@ def quarantine(stopped: pl.DataFrame) -> list[pl.DataFrame]:
     message = pl.format("stopped tonight at {}: {}", "table_name", "reason")
     action = "Correct the row that the other items name; every other client went on."
     return [items(once, "client_stopped", "blocking", message, action)]
+
+
+UNUSED = {
+    "lot_picks": ("blocking", "specific identification of an earlier sale", "event_id", "lot_id"),
+    "instructions": ("blocking", "an identification of lots for a sale", "account_id", "lot_id"),
+    "filed_lines": ("warning", "a line as filed", "return_id", "line"),
+    "filed_lots": ("warning", "a closing lot as filed", "taxpayer_id", "asset"),
+}
+"""Table of the folder: how serious it is that its rows are not applied, what a row is, two columns that tell which."""
+
+
+def unused_records(name: str, records: pl.DataFrame) -> list[pl.DataFrame]:
+    """Rows of the firm's folder that this version checks and does not apply: nobody is to think that they count."""
+    severity, what, first, second = UNUSED[name]
+    named = records.with_columns(about=pl.concat_str(first, pl.lit(" "), second))
+    message = pl.format(what + " ({}) is on record in {}.csv and not applied by this version", "about", pl.lit(name))
+    action = "Check by hand what it changes; the figures here are without it."
+    rows = named.with_columns(file_id=pl.concat_str(pl.lit(name + ":"), "about"))
+    return [items(rows, "record_not_applied", severity, message, action)]

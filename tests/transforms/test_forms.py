@@ -91,6 +91,44 @@ def test_ira_gifts_and_unknown_basis_stay_off_the_return() -> None:
 def test_the_digital_asset_question() -> None:
     # tax rules 8: yes for a disposal or income, no for only holding or buying
     years = pl.DataFrame({"return_id": ["t", "t"], "tax_year": [2025, 2026]}, schema_overrides={"tax_year": pl.Int64})
-    answer = forms.digital_asset_question(frame(Gains, PIECE), frame(Income), years)
+    own = pl.DataFrame({"account_id": ["a"], "taxable": [True]})
+    answer = forms.digital_asset_question(frame(Gains, PIECE), frame(Income), years, own)
     assert answer.select("tax_year", "answer").rows() == [(2025, "yes"), (2026, "no")]
+    ira = own.with_columns(taxable=False)
+    assert forms.digital_asset_question(frame(Gains, PIECE), frame(Income), years, ira)["answer"].to_list() == [
+        "no",
+        "no",
+    ]
     assert forms.form_8949(frame(Gains), REPORTED).equals(frame(Form8949))
+
+
+def test_cash_interest_is_no_receipt_of_a_digital_asset():
+    years = pl.DataFrame({"return_id": ["t"], "tax_year": [2025]}, schema_overrides={"tax_year": pl.Int64})
+    paid = {
+        "event_id": "i", "taxpayer_id": "t", "return_id": "t", "tax_year": 2025, "account_id": "a", "income_kind": "interest",
+        "quantity": "100", "received_at": "2025-01-02T00:00:00", "date_received": "2025-01-02", "schedule": "x", "in_nii": True,
+        "on_return": True,
+    }  # fmt: skip
+    own = pl.DataFrame({"account_id": ["a"], "taxable": [True]})
+
+    def answer(asset: str) -> str:
+        return forms.digital_asset_question(frame(Gains), frame(Income, {**paid, "asset": asset}), years, own)[
+            "answer"
+        ][0]
+
+    assert (answer("USD"), answer("USDC")) == ("no", "yes")
+
+
+def test_the_lines_of_one_sale_sum_to_the_sale():
+    # 3 ETH for $100.00 out of three lots: 33.333333 + 33.333334 + 33.333333 is 100.00 on the form, never 99.99
+    thirds = ["33.333333", "33.333334", "33.333333"]
+    pieces = [{**PIECE, "lot_id": str(n), "proceeds": p, "basis": "10.004", "gain": "1"} for n, p in enumerate(thirds)]
+    form = forms.form_8949(frame(Gains, *pieces), REPORTED)
+    assert str(form["proceeds"].sum()) == "100.00"
+    assert str(form["basis"].sum()) == "30.01"  # 30.012
+
+
+def test_the_zone_of_no_gain_and_no_loss_stays_without_gain():
+    # E2.7: a gift sold between its two bases
+    row = line({"proceeds": "80.005", "basis": "80.005", "gain": "0"})
+    assert (str(row["gain"]), row["proceeds"]) == ("0.00", row["basis"])

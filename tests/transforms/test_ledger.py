@@ -107,6 +107,33 @@ def test_dust_of_several_coins_for_one_becomes_one_sale_each_and_one_purchase() 
     assert dust["fact_id"].n_unique() == 1
 
 
+def test_a_basket_bought_with_cash_is_a_purchase_that_bears_the_fee() -> None:
+    # $1,500 and a $50 fee for BTC and ETH: the fee is cost of a coin (Reg. 1.1012-1(h)), not of the dollars
+    basket = events(
+        {"row_no": 1, "row_key": "1", "group_key": "d", "role": "sent", "asset": "USD", "quantity": "1500"},
+        {"row_no": 2, "row_key": "2", "group_key": "d", "role": "received", "asset": "BTC", "quantity": "0.01"},
+        {"row_no": 3, "row_key": "3", "group_key": "d", "role": "received", "asset": "ETH", "quantity": "0.2"},
+        {"row_no": 1, "row_key": "1", "group_key": "d", "role": "fee", "asset": "USD", "quantity": "50"},
+    )
+    assert basket["kind"].unique().to_list() == ["buy"]
+    assert basket.filter(pl.col("fee_asset") == "USD")["received_asset"].to_list() == ["ETH"]
+
+
+def test_a_fee_stated_as_what_was_sent_is_a_fee() -> None:
+    event = events({"row_key": "x", "role": "sent", "asset": "ETH", "quantity": "1", "kind": "fee"}).row(0, named=True)
+    assert (event["kind"], event["fee_asset"], event["sent_asset"]) == ("fee", "ETH", None)
+
+
+def test_two_copies_of_a_fact_that_disagree_are_named() -> None:
+    row = {"row_key": "k", "role": "received", "asset": "ADA", "quantity": "3", "kind": "staking"}
+    rows = legs(
+        {**row, "file_id": "f1", "usd_value": "2000"}, {**row, "file_id": "f2", "row_no": 4, "usd_value": "3000"}
+    )
+    built = ledger.assemble(rows, NETTING, {})
+    assert built.events.height == 1
+    assert built.conflicts.select("file_id", "row_no").rows() == [("f2", 4)]
+
+
 def test_two_coins_sent_in_one_transaction_stay_withdrawals() -> None:
     rows = [
         {

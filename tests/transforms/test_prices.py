@@ -17,6 +17,7 @@ TABLE = frame(
     {"asset": "BTC", "priced_at": "2025-03-01T00:00:00", "usd": "60000", "source": "made up"},
     {"asset": "BTC", "priced_at": "2025-03-02T00:00:00", "usd": "1", "source": "tomorrow"},
     {"asset": "ETH", "priced_at": "2025-02-27T00:00:00", "usd": "2000", "source": "made up"},
+    {"asset": "EUR", "priced_at": "2025-03-01T00:00:00", "usd": "1.1", "source": "made up"},
     {"asset": "OLD", "priced_at": "2025-02-01T00:00:00", "usd": "5", "source": "made up"},
     {"asset": "BIG", "priced_at": "2025-03-01T00:00:00", "usd": "900000000000000", "source": "spam"},
 )
@@ -105,6 +106,48 @@ def test_the_parts_of_a_basket_share_the_value_of_the_single_side_to_the_last_mi
     thirds = [{**row, "sent_quantity": "1", "sent_asset": "ETH"} for row in rows[:2]]
     odd = valued(*thirds, {**rows[2], "received_quantity": "0.000001"})
     assert str(odd.filter(pl.col("sent_asset") == "ETH")["usd_value"].sum()) == "0.000001"
+
+
+def test_a_basket_beside_an_ordinary_event_stops_nobody() -> None:
+    # one many-to-one exchange and one plain buy: the scaling concerns the basket alone
+    basket = [
+        {"event_id": "p1", "fact_id": "f", "kind": "trade", "sent_asset": "ETH", "sent_quantity": "1"},
+        {"event_id": "p2", "fact_id": "f", "kind": "trade", "sent_asset": "BTC", "sent_quantity": "1"},
+        {"event_id": "p3", "fact_id": "f", "kind": "trade", "received_asset": "USD", "received_quantity": "31000"},
+    ]
+    buy = {
+        "event_id": "b",
+        "kind": "buy",
+        "sent_asset": "USD",
+        "sent_quantity": "59",
+        "received_asset": "BTC",
+        "received_quantity": "1",
+    }
+    by_id = dict(valued(*basket, buy).select("event_id", "usd_value").iter_rows())
+    assert {key: str(value) for key, value in by_id.items()} == {
+        "p1": "1000.000000", "p2": "30000.000000", "p3": "31000.000000", "b": "59.000000",
+    }  # fmt: skip
+
+
+def test_a_purchase_in_euros_costs_the_euros_by_their_rate_and_not_the_coin_s_market_price() -> None:
+    # IRC 1012: 40,000 EUR + 100 EUR fee at 1.10 cost 44,000 + 110, whatever the day's close of the coin
+    buy = {
+        "kind": "buy",
+        "sent_asset": "EUR",
+        "sent_quantity": "40000",
+        "received_asset": "BTC",
+        "received_quantity": "1",
+    }
+    row = valued({**buy, "fee_asset": "EUR", "fee_quantity": "100"})
+    assert (str(row["usd_value"][0]), str(row["fee_usd_value"][0])) == ("44000.000000", "110.000000")
+    sale = {
+        "kind": "sell",
+        "sent_asset": "BTC",
+        "sent_quantity": "1",
+        "received_asset": "EUR",
+        "received_quantity": "40000",
+    }
+    assert str(valued(sale)["usd_value"][0]) == "44000.000000"
 
 
 def test_price_rows_are_read_and_the_bad_ones_named() -> None:

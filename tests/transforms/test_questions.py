@@ -74,3 +74,31 @@ def test_a_shortfall_blocks_with_the_proceeds_at_stake() -> None:
         ("shortfall", "blocking", "60000.00"),
         ("basis_unknown", "blocking", "60000.00"),
     ]
+
+
+def test_a_theft_is_asked_and_no_loss_is_booked() -> None:
+    # tax rules 4.5: excluded and flagged
+    gone = {
+        "kind": "theft",
+        "sent_asset": "ETH",
+        "sent_quantity": "1",
+        "received_asset": None,
+        "received_quantity": None,
+        "usd_value": "5",
+    }
+    assert asked(gone) == [("loss_not_booked", "warning")]
+
+
+def test_records_that_are_not_applied_are_asked_row_by_row() -> None:
+    picks = pl.DataFrame({"event_id": ["e1", "e2"], "lot_id": ["l1", "l2"]})
+    found = questions.unused_records("lot_picks", picks)[0]
+    assert found.select("question", "severity").unique().rows() == [("record_not_applied", "blocking")]
+    assert found["item_id"].n_unique() == 2
+
+
+def test_copies_that_disagree_are_asked() -> None:
+    clash = pl.DataFrame(
+        {"account_id": ["a"], "file_id": ["f"], "row_no": [4], "event_id": ["e"], "taxpayer_id": ["t"]}
+    )
+    found = questions.conflicts(clash.with_columns(pl.col("row_no").cast(pl.Int64)))[0]
+    assert found.select("question", "taxpayer_id", "row_no").rows() == [("copies_differ", "t", 4)]
