@@ -93,7 +93,7 @@ _LEDGER = [
     table_assets(
         "moves",
         {"transfers": ledger.Transfers, "transfer_questions": review.ReviewItems},
-        {**_events(), **_firm("overrides")},
+        {**_events(), **_of("account_facts"), **_firm("overrides")},
         stages.moves,
         shown=("transfers",),
         group="ledger",
@@ -105,7 +105,7 @@ _LEDGER = [
             **_events(),
             "transfers_": Read(ledger.Transfers, table="transfers"),
             **_of("account_facts", "time_zones", "stands"),
-            **_firm("acquisitions", "opening_lots", "lot_orders", "filed_methods", "basis_pools"),
+            **_firm("acquisitions", "opening_lots", "lot_orders", "filed_methods", "basis_pools", "assets"),
         },
         stages.movement_rows,
         shown=("movements",),
@@ -128,7 +128,7 @@ _TAX = [
         {
             "movements_": Read(ledger.Movements, table="movements"),
             **_of("account_facts", "return_members", "asset_facts"),
-            **_firm("basis_pools", "allocations_2025"),
+            **_firm("basis_pools", "allocations_2025", "taxpayers", "profiles", "carry_ins", "forms_1099da", "assets"),
             "before": Read(tax.ClosingLots, "before", "closing_lots"),
             "earlier_lots": Read(tax.Lots, table="lots"),
             "inputs_before": Read(tax.BookInputs, table="book_inputs"),
@@ -191,6 +191,19 @@ _TAX = [
 ]
 _REVIEW = [
     table_asset(
+        "holdings",
+        harvest.Holdings,
+        {
+            "open_lots_": Read(tax.OpenLots, table="open_lots"),
+            "prices_": Read(ledger.Prices, table="prices"),
+            "event_questions": Read(review.ReviewItems, asset="events"),
+            **_of("return_members", "account_facts", "asset_facts"),
+            **_firm("taxpayers", "assets"),
+        },
+        stages.holding_rows,
+        group="harvest",
+    ),
+    table_asset(
         "review_items",
         review.ReviewItems,
         {
@@ -198,6 +211,7 @@ _REVIEW = [
             "raw_rows": Read(intake.RowFaults, table="raw_rows"),
             "legs": intake.Legs,
             "gains": tax.Gains,
+            "holdings_": Read(harvest.Holdings, table="holdings"),
             "quarantine": Quarantine,
             **_of("account_facts"),
             **_firm("review_answers", *questions.UNUSED),
@@ -209,19 +223,6 @@ _REVIEW = [
     ),
 ]
 _HARVEST = [
-    table_asset(
-        "holdings",
-        harvest.Holdings,
-        {
-            "open_lots_": Read(tax.OpenLots, table="open_lots"),
-            "prices_": Read(ledger.Prices, table="prices"),
-            "event_questions": Read(review.ReviewItems, asset="events"),
-            **_of("return_members", "account_facts", "asset_facts"),
-            **_firm("taxpayers"),
-        },
-        stages.holding_rows,
-        group="harvest",
-    ),
     table_assets(
         "harvest",
         {

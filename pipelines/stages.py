@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import polars as pl
@@ -55,13 +55,17 @@ def events(
     owned = built.events.drop("taxpayer_id").join(
         account_facts.select("account_id", "taxpayer_id"), on="account_id", how="inner"
     )
-    corrected, refused = books.apply_overrides(owned, firm_overrides)
+    of_asset = pl.col("field").str.ends_with("_asset")
+    named = firm_overrides.with_columns(
+        value=pl.when(of_asset).then(asset_master.resolve(master, pl.col("value"))).otherwise("value")
+    )
+    corrected, refused = books.apply_overrides(owned, named)
     dated = holding.with_tax_date(holding.with_time_zone(corrected, time_zones)).with_columns(
         tax_year=pl.col("tax_date").dt.year().cast(pl.Int64)
     )
     known = gate.conform(dated.filter(pl.col("tax_date") <= night.as_of), ledger.Events)
     clashes = built.conflicts.join(known.select("event_id", "taxpayer_id", "tax_year"), on="event_id")
-    valued = prices.value_events(known, prices_, settings.max_price_age_days).sort("event_id")
+    valued = prices.value_events(known, _named(prices_, firm_assets), settings.max_price_age_days).sort("event_id")
     return {
         "events": valued,
         "event_sources": built.sources.join(valued.select("event_id"), on="event_id", how="semi"),
@@ -71,15 +75,33 @@ def events(
     }
 
 
-def moves(night: Night, events_: pl.DataFrame, firm_overrides: pl.DataFrame) -> Tables:
+def _named(rows: pl.DataFrame, firm_assets: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the firm's folder with the canonical id of the asset that they name."""
+    return rows.with_columns(asset_master.resolve(asset_master.master(firm_assets), pl.col("asset")).alias("asset"))
+
+
+def moves(night: Night, events_: pl.DataFrame, account_facts: pl.DataFrame, firm_overrides: pl.DataFrame) -> Tables:
     """Withdrawals and deposits that are one move."""
     said = firm_overrides.filter(pl.col("field") == "transfer").select(one="event_id", other="value")
     single = said.filter(pl.col("other") == "none")["one"]
     both = pl.concat([said, said.select(one="other", other="one")]).select(out_event_id="one", in_event_id="other")
-    found = transfers.match(events_.filter(~pl.col("event_id").is_in(single.implode())), both)
-    owner = events_.select("event_id", "taxpayer_id", "account_id", "tax_year")
-    asked = found.ambiguous.join(owner, on="event_id", how="left")
-    return {"transfers": found.transfers, "transfer_questions": pl.concat(questions.transfers(asked))}
+    found = transfers.match(events_.filter(~pl.col("event_id").is_in(single.implode())), both, account_facts)
+    owner = events_.select("event_id", "taxpayer_id", "account_id", "tax_year", "usd_value")
+    open_ends, crossing, doubtful = (
+        frame.join(owner, on="event_id", how="left")
+        for frame in (found.ambiguous, found.crossing, transfers.doubtful(found.transfers))
+    )
+    paired = pl.concat([found.transfers.select(one="out_event_id"), found.transfers.select(one="in_event_id")])
+    refused = said.filter(pl.col("other") != "none").join(paired, on="one", how="anti")
+    unpaired = refused.select(
+        event_id="one", field=pl.lit("transfer"), why=pl.lit("the two events do not make a move between own accounts")
+    )
+    return {
+        "transfers": found.transfers,
+        "transfer_questions": pl.concat(
+            [*questions.transfers(open_ends, crossing, doubtful), *questions.overrides(unpaired)]
+        ),
+    }
 
 
 def movement_rows(
@@ -94,6 +116,7 @@ def movement_rows(
     firm_lot_orders: pl.DataFrame,
     firm_filed_methods: pl.DataFrame,
     firm_basis_pools: pl.DataFrame,
+    firm_assets: pl.DataFrame,
 ) -> Tables:
     """Events to movements of units, with the method in force at each exit."""
     moved = movements.movements(
@@ -102,9 +125,9 @@ def movement_rows(
         accounts=account_facts,
         zones=time_zones,
         acquisitions=firm_acquisitions,
-        opening_lots=firm_opening_lots,
+        opening_lots=_named(firm_opening_lots, firm_assets),
         positions=stands,
-        lot_orders=firm_lot_orders,
+        lot_orders=_named(firm_lot_orders, firm_assets),
         filed_methods=firm_filed_methods,
         basis_pools=firm_basis_pools,
         wrapping=folder.settings(night).positions.get("wrapping", "taxable"),
@@ -123,6 +146,11 @@ def lot_book(
     asset_facts: pl.DataFrame,
     firm_basis_pools: pl.DataFrame,
     firm_allocations_2025: pl.DataFrame,
+    firm_taxpayers: pl.DataFrame,
+    firm_profiles: pl.DataFrame,
+    firm_carry_ins: pl.DataFrame,
+    firm_forms_1099da: pl.DataFrame,
+    firm_assets: pl.DataFrame,
     before: pl.DataFrame,
     earlier_lots: pl.DataFrame,
     inputs_before: pl.DataFrame,
@@ -131,15 +159,15 @@ def lot_book(
     first, last = min(night.years), max(night.years)
     universal = movements.universal_taxpayers(firm_basis_pools)
     now = _book_inputs(
-        movements_, pl.concat([firm_basis_pools.cast(pl.String), firm_allocations_2025.cast(pl.String)], how="diagonal")
+        [movements_.drop("sequence"), firm_profiles, firm_carry_ins, firm_forms_1099da, return_members],
+        [firm_basis_pools, firm_allocations_2025, firm_taxpayers, account_facts, asset_facts],
     )
     opening = lots.no_opening()
     if first > FIRST_YEAR:
         _unchanged(now, inputs_before, first)
         opening = lots.opening_slots(before, earlier_lots.filter(pl.col("tax_year") < first), first - 1)
-    book = lots.run(
-        movements_, opening, universal, firm_allocations_2025, movements.wallets(account_facts), (first, last)
-    )
+    allocations = _named(firm_allocations_2025, firm_assets)
+    book = lots.run(movements_, opening, universal, allocations, movements.wallets(account_facts), (first, last))
     years = pl.col("tax_year").is_between(first, last)
     failed = book.faults.filter(fault="lot_book_failed")
     return {
@@ -159,18 +187,18 @@ def lot_book(
     }
 
 
-def _book_inputs(movements_: pl.DataFrame, settings: pl.DataFrame) -> pl.DataFrame:
-    """What the lot book is given for each year, as a hash."""
-    rest = settings.select(pl.concat_str(pl.all().fill_null(""), separator="|")).to_series().sort()
-    salt = hashlib.sha256("\n".join(rest).encode()).hexdigest()
-    text = movements_.drop("sequence").select(
-        "tax_year", row=pl.concat_str(pl.all().exclude("tax_year").cast(pl.String).fill_null(""), separator="|")
-    )
-    by_year = text.group_by("tax_year").agg(pl.col("row").sort())
-    hashes = [
-        (year, hashlib.sha256((salt + "\n".join(rows)).encode()).hexdigest()) for year, rows in by_year.iter_rows()
+def _book_inputs(yearly: Sequence[pl.DataFrame], settings: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """What the books of each year are made of, as a hash (of polars' own making: it serves one version of polars)."""
+    salt = "|".join(f"{frame.height}:{frame.hash_rows().sum()}" for frame in settings)
+    digests = [
+        frame.select("tax_year", row=frame.hash_rows())
+        .group_by("tax_year")
+        .agg(pl.format("{}:{}", pl.len(), pl.col("row").sum()).alias("digest"))
+        .with_columns(part=pl.lit(part))
+        for part, frame in enumerate(yearly)
     ]
-    return pl.DataFrame(hashes, schema=gate.dtypes(tax.BookInputs), orient="row").sort("tax_year")
+    by_year = pl.concat(digests).sort("tax_year", "part").group_by("tax_year").agg(pl.col("digest").str.join("|"))
+    return by_year.select("tax_year", hash=pl.format("{}|{}", pl.lit(salt), "digest")).sort("tax_year")
 
 
 def _unchanged(now: pl.DataFrame, before: pl.DataFrame, first: int) -> None:
@@ -185,7 +213,7 @@ def _unchanged(now: pl.DataFrame, before: pl.DataFrame, first: int) -> None:
     if differs.len():
         year = differs.sort()[0]
         raise NightError(
-            f"events of {year} changed since the last whole night: run `make nightly`, or `make backfill FROM={year}`"
+            f"what the books of {year} are made of changed since the last whole night: run `make nightly`, or `make backfill FROM={year}`"
         )
 
 
@@ -280,6 +308,7 @@ def holding_rows(
     prices_: pl.DataFrame,
     return_members: pl.DataFrame,
     account_facts: pl.DataFrame,
+    firm_assets: pl.DataFrame,
     firm_taxpayers: pl.DataFrame,
     asset_facts: pl.DataFrame,
     event_questions: pl.DataFrame,
@@ -288,7 +317,7 @@ def holding_rows(
     apart = event_questions.filter(pl.col("question") == "kept_apart").select("taxpayer_id", "asset")
     return holdings.holdings(
         open_lots_,
-        prices_,
+        _named(prices_, firm_assets),
         return_members,
         account_facts,
         firm_taxpayers,
@@ -334,6 +363,7 @@ def review(
     legs: pl.DataFrame,
     account_facts: pl.DataFrame,
     gains: pl.DataFrame,
+    holdings_: pl.DataFrame,
     quarantine: pl.DataFrame,
     firm_review_answers: pl.DataFrame,
     **asked: pl.DataFrame,
@@ -354,6 +384,7 @@ def review(
         *questions.digits(sides),
         *questions.balances(breaks),
         *questions.shortfalls(gains),
+        *questions.holdings(holdings_),
         *questions.quarantine(quarantine),
     ]
     return inbox(parts, firm_review_answers)

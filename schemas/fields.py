@@ -23,6 +23,9 @@ INSTANT = pl.Datetime("us", "UTC")
 QUANTITY_LIMIT = 10**15
 """Largest quantity, price or value taken in: below it a hundred thousand rows cannot wrap a 128-bit sum."""
 
+VALUE_LIMIT = 10**11
+"""No leg of an event is worth more dollars: a larger value is a bad price or a spam token, and is no value."""
+
 KINDS = (
     "buy", "sell", "trade", "deposit", "withdrawal", "transfer_out", "transfer_in",
     "staking", "mining", "airdrop", "fork", "interest", "reward", "wages",

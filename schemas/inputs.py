@@ -290,7 +290,10 @@ class Allocations2025(Table):
 
 
 class OpeningLots(Table):
-    """Lots from before the data begins. Absent: none. `basis` empty: unknown; `loss_basis` empty: as `basis`."""
+    """Lots from before the data begins. Absent: none. `basis` empty: unknown; `loss_basis` empty: as `basis`.
+
+    `loss_acquired_at` is the instant of the gift whose `loss_basis` is below `basis`: losses count from then.
+    """
 
     taxpayer_id: str = _id()
     account_id: str = _id()
@@ -300,6 +303,7 @@ class OpeningLots(Table):
     basis: Money = pa.Field(nullable=True, ge=0)
     origin: str = pa.Field(isin=ORIGINS)
     loss_basis: Money = pa.Field(nullable=True, ge=0)
+    loss_acquired_at: Instant = pa.Field(nullable=True)
     evidence: str = pa.Field(nullable=True)
 
 

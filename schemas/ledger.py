@@ -58,7 +58,7 @@ class EventSources(Table):
 class Transfers(Table):
     """A move between two accounts of the firm's clients: the withdrawal and the deposit that are one fact.
 
-    `score` 0-100; `quantity` is what arrived; `fee_quantity` what the move cost in the moved asset.
+    `score` 0-100; `quantity` is what arrived; `fee_quantity` the part of what left that did not arrive.
     """
 
     transfer_id: str
@@ -98,8 +98,8 @@ class Movements(Table):
     `movement`: acquire (opens a lot), dispose (a taxable or tax-free exit, see `disposal_kind`), depart and arrive
     (the two ends of a transfer), outside (a withdrawal that nothing matches), convert_out and convert_in (units that
     become another asset with basis and date kept). `amount` is the basis of what is acquired or the proceeds of what
-    is disposed of (below zero where its costs exceed what came in), null where unknown. `leg` is received, sent or fee;
-    `movement_id` = event_id + leg.
+    is disposed of (below zero where its costs exceed what came in), null where unknown. `loss_*` is what counts for a
+    sale at a loss (IRC 1015(a)). `leg` is received, sent or fee; `movement_id` = event_id + leg.
     """
 
     taxpayer_id: str
@@ -121,6 +121,8 @@ class Movements(Table):
     date_acquired: pl.Date = pa.Field(nullable=True)
     long_term_from: pl.Date = pa.Field(nullable=True)
     loss_long_term_from: pl.Date = pa.Field(nullable=True)
+    loss_acquired_at: Instant = pa.Field(nullable=True)
+    loss_date_acquired: pl.Date = pa.Field(nullable=True)
     origin: str = pa.Field(nullable=True)
     basis_status: str = pa.Field(nullable=True, isin=BASIS_STATUS)
     disposal_kind: str = pa.Field(nullable=True)

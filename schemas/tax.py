@@ -13,7 +13,10 @@ LOCATIONS = ("account", "transit", "outside")
 
 
 class Lots(Table):
-    """A lot, held or gone. `loss_basis` differs from `basis` for a gift only (IRC 1015(a)); null: basis unknown."""
+    """A lot, held or gone. `loss_basis` differs from `basis` for a gift only (IRC 1015(a)); null: basis unknown.
+
+    `loss_*` dates count for a sale at a loss: of such a gift the day it was made, else the lot's own.
+    """
 
     lot_id: str
     taxpayer_id: str
@@ -26,6 +29,8 @@ class Lots(Table):
     date_acquired: pl.Date
     long_term_from: pl.Date
     loss_long_term_from: pl.Date
+    loss_acquired_at: Instant
+    loss_date_acquired: pl.Date
     origin: str
     acquisition_event_id: str
     basis_status: str = pa.Field(isin=BASIS_STATUS)
@@ -53,7 +58,10 @@ class LotMoves(Table):
 
 
 class Gains(Table):
-    """A piece: one disposal x one lot. `lot_id`, `basis` and `gain` are null where the basis is unknown."""
+    """A piece: one disposal x one lot. `lot_id`, `basis` and `gain` are null where the basis is unknown.
+
+    `acquired_at` and `date_acquired` go with the basis used: of a gift sold at a loss the day it was made.
+    """
 
     taxpayer_id: str
     return_id: str
@@ -97,6 +105,8 @@ class ClosingLots(Table):
     date_acquired: pl.Date
     long_term_from: pl.Date
     loss_long_term_from: pl.Date
+    loss_acquired_at: Instant
+    loss_date_acquired: pl.Date
     origin: str
     basis_status: str = pa.Field(isin=BASIS_STATUS)
 
@@ -121,6 +131,7 @@ class OpenLots(Table):
     date_acquired: pl.Date
     long_term_from: pl.Date
     loss_long_term_from: pl.Date
+    loss_date_acquired: pl.Date
     origin: str
     basis_status: str = pa.Field(isin=BASIS_STATUS)
 

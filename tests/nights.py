@@ -90,13 +90,17 @@ def hashes(rows: Rows) -> dict[str, str]:
     return {table: hashlib.sha256(repr(found).encode()).hexdigest()[:16] for table, found in rows.items()}
 
 
-def nothing_of(con_columns: list[str], clients: Collection[str], accounts: Collection[str], returns: Collection[str]) -> str:
+def nothing_of(
+    con_columns: list[str], clients: Collection[str], accounts: Collection[str], returns: Collection[str]
+) -> str:
     """A condition that leaves out the rows of some clients, their accounts and returns."""
     ids = {
         "taxpayer_id": clients, "out_taxpayer_id": clients, "in_taxpayer_id": clients,
         "return_id": [*clients, *returns], "account_id": accounts, "from_account_id": accounts, "to_account_id": accounts,
     }  # fmt: skip
-    listed = {column: ", ".join(f"'{name}'" for name in names) for column, names in ids.items() if column in con_columns}
+    listed = {
+        column: ", ".join(f"'{name}'" for name in names) for column, names in ids.items() if column in con_columns
+    }
     return " AND ".join(f"coalesce({column} NOT IN ({names}), true)" for column, names in listed.items()) or "true"
 
 

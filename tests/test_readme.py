@@ -18,7 +18,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = re.findall(
-    r"^make [^\n]*$", "\n".join(re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)), re.MULTILINE
+    r"^make [^\n]*$",
+    "\n".join(re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)),
+    re.MULTILINE,
 )
 BY_CI = {"make nightly", "make test"}
 

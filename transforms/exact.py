@@ -48,6 +48,25 @@ def to_money(expr: pl.Expr) -> pl.Expr:
     return expr.round(6, mode="half_away_from_zero").cast(MONEY)
 
 
+def part_of(total: pl.Expr, part: pl.Expr, whole: pl.Expr) -> pl.Expr:
+    """The money that falls on `part` of `whole` units (part <= whole), halves away from zero; null where whole is 0.
+
+    Multiplied before it is divided and by way of integers: neither a tiny nor a huge quantity can overflow.
+    """
+    return pl.struct(total.alias("total"), part.alias("part"), whole.alias("whole")).map_batches(
+        _parts, return_dtype=MONEY
+    )
+
+
+def _parts(cells: pl.Series) -> pl.Series:
+    totals, parts, wholes = (to_ints(cells.struct.field(name)) for name in ("total", "part", "whole"))
+    values = [
+        share(total, part, whole) if total is not None and part is not None and whole else None
+        for total, part, whole in zip(totals, parts, wholes, strict=True)
+    ]
+    return from_ints(cells.name, values, MONEY)
+
+
 def units_text(quantity: pl.Expr) -> pl.Expr:
     """A quantity as exact text, without trailing zeros."""
     return quantity.cast(pl.String).str.strip_chars_end("0").str.strip_suffix(".")

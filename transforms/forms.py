@@ -80,7 +80,7 @@ def _in_cents() -> dict[str, pl.Expr]:
 
     def rounded(column: str) -> pl.Expr:
         running = to_cents(pl.col(column).cum_sum().over("disposal_id"))
-        return running - running.shift(1, fill_value=0).over("disposal_id")
+        return (running - running.shift(1, fill_value=0).over("disposal_id")).cast(CENTS)
 
     proceeds = rounded("proceeds")
     return {"proceeds": proceeds, "basis": pl.when(pl.col("gain") == 0).then(proceeds).otherwise(rounded("basis"))}

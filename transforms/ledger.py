@@ -7,10 +7,10 @@ from typing import NamedTuple, TypeAlias
 
 import polars as pl
 
-from schemas.fields import FIAT, INSTANT, KINDS, MONEY, QUANTITY
+from schemas.fields import FIAT, INSTANT, KINDS, MONEY, QUANTITY, VALUE_LIMIT
 from schemas.gate import conform
 from schemas.ledger import Events, EventSources
-from transforms.exact import decimal_text, to_money
+from transforms.exact import decimal_text, part_of, to_money
 from transforms.ids import content_id
 
 SIDES = ("sent", "received", "fee")
@@ -22,6 +22,8 @@ OVERRIDABLE = (
 
 Regroup: TypeAlias = Callable[[pl.DataFrame], pl.DataFrame]
 
+ID_KEY = "id:"
+"""How a `row_key` begins that is the source's own id of the fact."""
 _ROW = ["account_id", "source", "row_key"]
 
 
@@ -41,12 +43,18 @@ def distinct_legs(legs: pl.DataFrame) -> pl.DataFrame:
     """The legs with `ordinal` (among identical rows of one file) and `primary` (the copy that counts).
 
     Overlapping exports state one fact several times: of a row that occurs twice in one file and once in another, two
-    are facts. The copies are not dropped, so that every raw row behind an event can be named.
+    are facts, unless its key is the source's own id, which never repeats. Of copies that disagree the one of the file
+    that reaches further in time counts, the newer export. The copies are not dropped, so that every raw row behind an
+    event can be named.
     """
-    rows = legs.select(*_ROW, "file_id", "row_no").unique()
-    ordinal = pl.col("row_no").rank("ordinal").over(*_ROW, "file_id").cast(pl.Int64).alias("ordinal")
-    first = (pl.col("file_id") == pl.col("file_id").min().over(*_ROW, "ordinal")).alias("primary")
-    return legs.join(rows.with_columns(ordinal).with_columns(first), on=[*_ROW, "file_id", "row_no"], how="left")
+    reach = pl.col("occurred_at").max().over("account_id", "source", "file_id")
+    rows = legs.with_columns(reach=reach).select(*_ROW, "file_id", "row_no", "reach").unique()
+    nth = pl.col("row_no").rank("ordinal").over(*_ROW, "file_id").cast(pl.Int64)
+    ordinal = pl.when(pl.col("row_key").str.starts_with(ID_KEY)).then(1).otherwise(nth).alias("ordinal")
+    place = pl.struct(-pl.col("reach").dt.epoch("us"), "file_id", "row_no").rank("ordinal")
+    first = (place.over(*_ROW, "ordinal") == 1).alias("primary")
+    marked = rows.with_columns(ordinal).with_columns(first).drop("reach")
+    return legs.join(marked, on=[*_ROW, "file_id", "row_no"], how="left")
 
 
 def assemble(legs: pl.DataFrame, netting: Collection[str], regroup: Mapping[str, Regroup]) -> Ledger:
@@ -75,7 +83,7 @@ def assemble(legs: pl.DataFrame, netting: Collection[str], regroup: Mapping[str,
     events = _pivot(parts).join(_heads(facts), on="fact_id", how="left").with_columns(kind=_kind())
     rows = _rows(every, facts, parts)
     sources = conform(rows, EventSources).unique().sort(pl.all())
-    return Ledger(conform(events, Events).sort("event_id"), sources, _conflicts(rows))
+    return Ledger(conform(events, Events).sort("event_id"), sources, _conflicts(every, rows))
 
 
 def _rows(every: pl.DataFrame, facts: pl.DataFrame, parts: pl.DataFrame) -> pl.DataFrame:
@@ -93,13 +101,23 @@ def _rows(every: pl.DataFrame, facts: pl.DataFrame, parts: pl.DataFrame) -> pl.D
     return every.with_columns(pl.col("row_no").cast(pl.Int64)).join(ids, on=key)
 
 
-def _conflicts(rows: pl.DataFrame) -> pl.DataFrame:
-    """Copies of one fact whose quantity or value differs from the copy that counts."""
-    keys = ["event_id", *_ROW, "ordinal", "role", "asset"]
-    counted = rows.filter("primary").select(*keys, of_quantity="quantity", of_value="usd_value").unique(keys)
-    other = pl.col("quantity").ne_missing(pl.col("of_quantity")) | pl.col("usd_value").ne_missing(pl.col("of_value"))
-    copies = rows.filter(~pl.col("primary")).join(counted, on=keys, how="inner").filter(other)
-    return copies.select("account_id", "file_id", "row_no", "event_id").unique().sort(pl.all())
+def _conflicts(every: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Copies of one fact that say anything else than the copy that counts: time, kind, an asset, an amount."""
+    said = ["occurred_at", "kind", "role", "asset", "quantity", "usd_value"]
+    copy = [*_ROW, "ordinal", "file_id", "row_no"]
+    text = pl.concat_str([pl.col(name).cast(pl.String).fill_null("") for name in said], separator="|")
+    copies = every.group_by(*copy, "primary").agg(said=text.sort().str.join("/"))
+    counted = copies.filter("primary").select(*_ROW, "ordinal", of="said")
+    events = rows.filter("primary").select(*_ROW, "ordinal", "event_id").unique([*_ROW, "ordinal"], keep="any")
+    differing = (
+        copies.filter(~pl.col("primary"))
+        .join(counted, on=[*_ROW, "ordinal"])
+        .filter(pl.col("said") != pl.col("of"))
+        .join(events, on=[*_ROW, "ordinal"], how="left")
+    )
+    return (
+        differing.select("account_id", "file_id", pl.col("row_no").cast(pl.Int64), "event_id").unique().sort(pl.all())
+    )
 
 
 def _heads(facts: pl.DataFrame) -> pl.DataFrame:
@@ -116,7 +134,9 @@ def _heads(facts: pl.DataFrame) -> pl.DataFrame:
 
 def _sides(facts: pl.DataFrame) -> pl.DataFrame:
     """Quantity and stated value by fact, role and asset."""
-    stated = pl.when(pl.col("usd_value").null_count() == 0).then(pl.col("usd_value").sum().cast(MONEY))
+    total = pl.col("usd_value").cast(pl.Decimal(38, 6)).sum()
+    known = (pl.col("usd_value").null_count() == 0) & (total < VALUE_LIMIT)  # beyond it a value is no value
+    stated = pl.when(known).then(total).cast(MONEY, strict=False)
     quantity = pl.col("quantity").sum().cast(QUANTITY)
     return facts.group_by("fact_id", "source", "role", "asset").agg(quantity, usd_value=stated)
 
@@ -129,9 +149,13 @@ def _net(sides: pl.DataFrame, netting_sources: tuple[str, ...]) -> pl.DataFrame:
     signed = pl.when(pl.col("role") == "sent").then(-pl.col("quantity")).otherwise(pl.col("quantity"))
     netted = (
         sides.filter(nets)
-        .with_columns(price=pl.col("usd_value").cast(QUANTITY) / pl.col("quantity"))
         .group_by("fact_id", "source", "asset")
-        .agg(net=signed.sum(), price=pl.col("price").max())
+        .agg(
+            net=signed.sum(),
+            # the larger side tells the price; what is left of it is worth its share
+            whole=pl.col("quantity").sort_by("quantity").last(),
+            worth=pl.col("usd_value").sort_by("quantity").last(),
+        )
         .filter(pl.col("net") != 0)
         .select(
             "fact_id",
@@ -139,7 +163,7 @@ def _net(sides: pl.DataFrame, netting_sources: tuple[str, ...]) -> pl.DataFrame:
             pl.when(pl.col("net") > 0).then(pl.lit("received")).otherwise(pl.lit("sent")).alias("role"),
             "asset",
             quantity=pl.col("net").abs().cast(QUANTITY),
-            usd_value=to_money(pl.col("net").abs() * pl.col("price")),
+            usd_value=part_of(pl.col("worth"), pl.col("net").abs(), pl.col("whole")),
         )
     )
     return pl.concat([sides.filter(~nets), netted])
@@ -213,10 +237,13 @@ def apply_overrides(events: pl.DataFrame, overrides: pl.DataFrame) -> tuple[pl.D
     latest = overrides.sort("at").unique(["event_id", "field"], keep="last").with_columns(why=pl.lit(None, pl.String))
     known = pl.col("field").is_in([*OVERRIDABLE, "transfer"])
     gone = ~pl.col("event_id").is_in(events["event_id"].implode())
+    paired = (pl.col("field") == "transfer") & (pl.col("value") != "none")
+    other_gone = paired & ~pl.col("value").is_in(events["event_id"].implode())
     judged = latest.with_columns(
         typed_ok=_readable(),
     ).with_columns(
         why=pl.when(gone).then(pl.lit("its event is gone"))
+        .when(other_gone).then(pl.lit("the other event is gone"))
         .when(~known).then(pl.lit("the field cannot be overridden"))
         .when(~pl.col("typed_ok")).then(pl.lit("the value cannot be read"))
     )  # fmt: skip
@@ -241,13 +268,16 @@ def _typed(field: str, text: pl.Expr) -> pl.Expr:
     return text
 
 
+_FIRST, _LAST = pl.datetime(2009, 1, 3, time_zone="UTC"), pl.datetime(2100, 1, 1, time_zone="UTC")
+
+
 def _readable() -> pl.Expr:
     """Whether the value fits the field."""
     amount = pl.col("field").str.contains("quantity|usd_value")
     instant = pl.col("field") == "occurred_at"
     return (
-        pl.when(amount).then(decimal_text(pl.col("value")) >= 0)
-        .when(instant).then(_typed("occurred_at", pl.col("value")).is_not_null())
+        pl.when(amount).then(decimal_text(pl.col("value")).is_between(0, VALUE_LIMIT, closed="left"))
+        .when(instant).then(_typed("occurred_at", pl.col("value")).is_between(_FIRST, _LAST))
         .when(pl.col("field") == "kind").then(pl.col("value").is_in(KINDS))
         .otherwise(pl.col("value").is_not_null())
     ).fill_null(value=False)  # fmt: skip

@@ -26,13 +26,14 @@ from schemas.gate import conform, dtypes, empty
 from schemas.tax import ClosingLots, LotMoves, Lots
 from transforms.exact import from_ints, share, to_ints
 from transforms.holding import long_term_from
-from transforms.methods import WALLET_YEAR
+from transforms.methods import WALLET_YEAR, out_of_time
 
 UNTAXED = frozenset({"gift_out", "donation", "theft", "loss"})
 """Exits without proceeds: no gain and no loss is booked (IRC 1015, 170; theft and loss are a stand of their own)."""
 UNIVERSAL = "universal"
 SPLIT_ID = "allocation-2025"
 """`transfer_id` of the moves that split a universal pool into wallets on 2025-01-01 (Rev. Proc. 2024-28)."""
+NO_ZONES = pl.DataFrame(schema={"taxpayer_id": pl.String, "valid_from": pl.Date, "time_zone": pl.String})
 SPLIT_AT = int(dt.datetime(2025, 1, 1, tzinfo=dt.UTC).timestamp()) * 1_000_000
 
 MONEY_OR_NONE: TypeAlias = int | None
@@ -76,7 +77,8 @@ class LotBook(NamedTuple):
     closing_lots: pl.DataFrame
     """schemas.tax.ClosingLots for each year of the range."""
     faults: pl.DataFrame
-    """See FAULTS: shortfall (units that nothing covers, by movement), universal_unallocated, lot_book_failed."""
+    """See FAULTS: shortfall (units that nothing covers, by movement), account_overdrawn (units that a universal pool
+    covers from other accounts than the one they left), universal_unallocated, lot_book_failed."""
     conversions: pl.DataFrame
     """See CONVERSIONS: the part of a lot that became a part of another asset's lot."""
 
@@ -88,16 +90,19 @@ def run(
     allocations: pl.DataFrame,
     wallets: pl.DataFrame,
     years: tuple[int, int],
+    zones: pl.DataFrame = NO_ZONES,
 ) -> LotBook:
     """The lot book of all taxpayers over a range of tax years, in one pass.
 
     Args:
         movements: schemas.ledger.Movements; those of other years are left out.
         opening: the slots held at the end of the year before the range, as `opening_slots` gives them; may be empty.
-        universal: taxpayers with one pool an asset before 2025-01-01; all others keep wallets throughout.
-        allocations: rows of allocations_2025.csv: taxpayer_id, asset, account_id, acquired_at, quantity, basis.
-        wallets: account_id, wallet; an account without a row is a wallet of its own.
+        universal: taxpayers with one pool an asset before 2025-01-01; all others keep wallets throughout, and so do
+            their accounts that are not taxable.
+        allocations: rows of allocations_2025.csv; those out of time do not count (`methods.out_of_time`).
+        wallets: account_id, wallet, treatment; an account without a row is a taxable wallet of its own.
         years: first and last tax year; closing lots are given for each.
+        zones: taxpayer_id, valid_from, time_zone: the calendar of the stamps of allocations; none is UTC.
 
     A taxpayer whose book breaks goes to `faults` (lot_book_failed) with the type of the error; the others go on.
     """
@@ -106,13 +111,15 @@ def run(
     opening = opening.sort("taxpayer_id", "lot_id", "pool", "account_id")
     roots = pl.concat([_opening_roots(opening), _movement_roots(ordered)])
     spans, carried = _spans(ordered["taxpayer_id"].to_list()), _carried(opening)
-    given = _allocations(allocations)
     wallet_of = dict(wallets.select("account_id", "wallet").iter_rows())
+    apart = wallets.filter(pl.col("treatment") != "taxable")
+    sales = movements.filter(pl.col("movement") == "dispose").join(apart, on="account_id", how="anti")
+    given = _allocations(allocations, out_of_time(allocations, sales, zones))
     with _no_garbage():
         rows, out = _rows(ordered), _Out(roots.height)
         for taxpayer in sorted(spans.keys() | carried.keys()):
             book = _Book(
-                taxpayer, rows, out, opening.height, wallet_of, given.get(taxpayer, {}),
+                taxpayer, rows, out, opening.height, wallet_of, frozenset(apart["account_id"]), given.get(taxpayer, {}),
                 shared=taxpayer in universal and first <= WALLET_YEAR,
             )  # fmt: skip
             mark = out.mark()
@@ -425,14 +432,15 @@ class _Book:
     """The book of one taxpayer: takes movements in order, writes to the shared output."""
 
     def __init__(
-        self, taxpayer: str, rows: _Rows, out: _Out, offset: int, wallets: dict[str, str],
-        allocations: dict[str, list[_Allocation]], *, shared: bool,
+        self, taxpayer: str, rows: _Rows, out: _Out, offset: int, wallets: dict[str, str], apart: frozenset[str],
+        allocations: dict[str, _Allocations], *, shared: bool,
     ) -> None:  # fmt: skip
         self.taxpayer = taxpayer
         self.rows = rows
         self.out = out
         self.offset = offset
         self.wallets = wallets
+        self.apart = apart  # accounts that are in no universal pool: IRA, HSA, excluded
         self.allocations = allocations
         self.shared = shared  # the universal pool is still one
         self.year = 0
@@ -468,15 +476,20 @@ class _Book:
             self._split()
             self.shared = False
 
+    def _pooled(self, account: str) -> bool:
+        """Whether what lies in the account is part of the universal pool."""
+        return self.shared and account not in self.apart
+
     def _pool(self, row: int) -> _Pool:
-        return self.pools[self.rows.asset[row], UNIVERSAL if self.shared else self.rows.wallet[row]]
+        shared = self._pooled(self.rows.account[row])
+        return self.pools[self.rows.asset[row], UNIVERSAL if shared else self.rows.wallet[row]]
 
     def _enter(
         self, row: int, lot: _Lot, quantity: int, basis: MONEY_OR_NONE, loss: MONEY_OR_NONE, status: str
     ) -> None:
         """Units come to rest in the row's account."""
         account = self.rows.account[row]
-        if self.shared:
+        if self._pooled(account):
             self.units[self.rows.asset[row]][account, UNIVERSAL] += quantity
             account = ""
         self._pool(row).add(lot, account, quantity, basis, loss, status, self.year)
@@ -488,20 +501,30 @@ class _Book:
         rows = self.rows
         quantity = rows.quantity[row]
         parts, lacking = self._pool(row).draw(quantity, rows.method[row] or "fifo", picked, self.year, sale)
-        if self.shared:
-            self.units[rows.asset[row]][rows.account[row], UNIVERSAL] -= quantity - lacking
+        if self._pooled(rows.account[row]):
+            self._draw_down(row, quantity - lacking)
         if lacking:
             self._shortfall(row, lacking)
         return parts, lacking
 
+    def _draw_down(self, row: int, quantity: int) -> None:
+        """Units of a universal pool leave the account they lie in; the pool may give more than lies there."""
+        units, here = self.units[self.rows.asset[row]], (self.rows.account[row], UNIVERSAL)
+        lacking = quantity - max(0, min(quantity, units[here]))
+        units[here] -= quantity
+        if lacking:
+            self._fault(row, "account_overdrawn", lacking, "more units left than the account holds")
+
     def _shortfall(self, row: int, lacking: int) -> None:
+        self._fault(row, "shortfall", lacking, "more units left than the books hold")
+
+    def _fault(self, row: int, fault: str, lacking: int, reason: str) -> None:
+        """Units that are not there, with their part of the row's amount at stake."""
         rows, stake = self.rows, self.rows.amount[row]
         if stake is not None:
             stake = abs(stake - share(stake, rows.quantity[row] - lacking, rows.quantity[row]))
-        self.out.faults.append((
-            self.taxpayer, "shortfall", self.year, rows.account[row], rows.asset[row], rows.event_id[row], lacking,
-            stake, rows.movement[row], "more units left than the books hold",
-        ))  # fmt: skip
+        self.out.faults.append((self.taxpayer, fault, self.year, rows.account[row], rows.asset[row], rows.event_id[row],
+                                lacking, stake, rows.movement[row], reason))  # fmt: skip
 
     def _acquire(self, row: int) -> None:
         rows = self.rows
@@ -534,7 +557,7 @@ class _Book:
         sale = None if amount is None else (date, amount, quantity)
         parts, lacking = self._leave(row, rows.picked[row], sale)
         done = paid = 0
-        for slot, units, basis, loss in parts:
+        for slot, units, basis, loss in _by_lot(parts):
             proceeds = None
             if amount is not None:
                 done += units
@@ -544,17 +567,17 @@ class _Book:
                                *_result(slot.lot, date, proceeds, basis, loss, untaxed=untaxed)))  # fmt: skip
         if lacking:
             rest = None if amount is None else amount - paid
-            out.pieces.append((row, -1, lacking, rest, None, "unknown", None, None, None))
+            out.pieces.append((row, -1, lacking, rest, None, "unknown", None, None, None, False))
 
     def _depart(self, row: int) -> None:
         rows = self.rows
         asset, link = rows.asset[row], f"transit:{rows.link[row]}"
-        if not self.shared:
+        if not self._pooled(rows.account[row]):
             self._send(row, link)
             return
         units, quantity = self.units[asset], rows.quantity[row]
         moved = min(quantity, sum(n for (_, pool), n in units.items() if pool == UNIVERSAL))
-        units[rows.account[row], UNIVERSAL] -= moved
+        self._draw_down(row, moved)
         units[rows.account[row], link] += moved
         if moved < quantity:
             self._shortfall(row, quantity - moved)
@@ -574,7 +597,7 @@ class _Book:
     def _arrive(self, row: int) -> None:
         rows = self.rows
         asset, account, link = rows.asset[row], rows.account[row], f"transit:{rows.link[row]}"
-        if self.shared:
+        if self._pooled(account):
             units = self.units[asset]
             found = sum(units.pop(key) for key in [key for key in units if key[1] == link])
             units[account, UNIVERSAL] += found
@@ -650,7 +673,7 @@ class _Book:
     def _carry(self, carried: _Carried) -> None:
         """A slot from the year before; what lies in a universal pool is one slot a lot again."""
         name, account = carried.pool, carried.account
-        if self.shared and not name.startswith("outside:"):
+        if self._pooled(account) and not name.startswith("outside:"):
             self.units[carried.asset][account, name] += carried.quantity
             name, account = UNIVERSAL, ""
         pool = self.pools[carried.asset, name]
@@ -688,7 +711,7 @@ class _Book:
             slots = self.pools.pop((asset, UNIVERSAL)).in_fifo_order()
             if not places:
                 continue
-            allocated = _allocated(slots, self.units[asset], self.allocations.get(asset, []))
+            allocated, why = _allocated(slots, self.units[asset], self.allocations.get(asset))
             if len({self._home((place.account, place.pool)) for place in places}) == 1:
                 allocated = allocated or places  # all in one wallet: there is nothing to allocate
             for slot, account, pool, units, basis, loss in allocated or places:
@@ -701,38 +724,41 @@ class _Book:
                 stake = sum(slot.basis or 0 for slot in slots)
                 units = sum(slot.quantity for slot in slots)
                 self.out.faults.append((self.taxpayer, "universal_unallocated", self.year, None, asset, None, units,
-                                        stake, None, "no valid allocation to wallets as of 2025-01-01"))  # fmt: skip
+                                        stake, None, why))  # fmt: skip
         self.units.clear()
 
 
 def _result(
     lot: _Lot, date: int, proceeds: MONEY_OR_NONE, basis: MONEY_OR_NONE, loss: MONEY_OR_NONE, *, untaxed: bool
-) -> tuple[MONEY_OR_NONE, MONEY_OR_NONE, str | None]:
-    """Basis, gain and term of a piece.
+) -> tuple[MONEY_OR_NONE, MONEY_OR_NONE, str | None, bool]:
+    """Basis, gain and term of a piece, and whether basis and dates are those for a loss.
 
     A gift has two bases (IRC 1015(a); Pub. 544): over the gain basis a gain with the donor's period, under the loss
     basis a loss with the period from the gift, between them neither, shown with basis equal to proceeds.
     """
     if basis is None or loss is None:
-        return None, (0 if untaxed else None), None
+        return None, (0 if untaxed else None), None, False
     term = "long" if date >= lot.long_from else "short"
     if proceeds is None:
-        return basis, (0 if untaxed else None), term
+        return basis, (0 if untaxed else None), term, False
     if not lot.dual or proceeds >= basis:
-        return basis, proceeds - basis, term
+        return basis, proceeds - basis, term, False
     if proceeds >= loss:
-        return proceeds, 0, term
-    return loss, proceeds - loss, "long" if date >= lot.loss_long_from else "short"
+        return proceeds, 0, term, False
+    return loss, proceeds - loss, "long" if date >= lot.loss_long_from else "short", True
 
 
 def _by_lot(parts: list[_Part]) -> list[_Part]:
-    """The parts with those of one lot (from several accounts of a wallet) put together."""
+    """The parts with those of one lot (from several accounts of a wallet) put together, under the weaker status."""
+    if len(parts) < 2:
+        return parts
     merged: dict[str, _Part] = {}
-    for slot, units, basis, loss in parts:
-        seen = merged.get(slot.lot.lot_id)
+    for part in parts:
+        seen = merged.get(part[0].lot.lot_id)
         if seen is not None:
-            units, basis, loss = seen[1] + units, _plus(seen[2], basis), _plus(seen[3], loss)  # noqa: PLW2901
-        merged[slot.lot.lot_id] = (seen[0] if seen else slot, units, basis, loss)
+            slot = max(seen[0], part[0], key=lambda slot: _STATUS_WEIGHT[slot.status])
+            part = (slot, seen[1] + part[1], _plus(seen[2], part[2]), _plus(seen[3], part[3]))  # noqa: PLW2901
+        merged[part[0].lot.lot_id] = part
     return list(merged.values())
 
 
@@ -778,10 +804,28 @@ class _Allocation(NamedTuple):
     basis: MONEY_OR_NONE
 
 
-def _allocated(slots: list[_Slot], held: dict[tuple[str, str], int], rows: list[_Allocation]) -> list[_Place] | None:
-    """The pool as allocated; None unless the rows hold (Rev. Proc. 2024-28 s. 5.02).
+class _Allocations(NamedTuple):
+    """The rows of an asset, and why they come too late."""
 
-    They hold when each account is given the units that it held, and the rows of an acquisition date are together
+    rows: list[_Allocation]
+    late: str | None
+
+
+def _allocated(
+    slots: list[_Slot], held: dict[tuple[str, str], int], given: _Allocations | None
+) -> tuple[list[_Place] | None, str]:
+    """The pool as allocated; None and the reason unless the allocation holds (Rev. Proc. 2024-28 s. 5.02)."""
+    if given is None:
+        return None, "no allocation to wallets as of 2025-01-01 is on record"
+    if given.late is not None:
+        return None, given.late
+    return _laid_out(slots, held, given.rows), "the allocation is not the units and the unused basis of 2025-01-01"
+
+
+def _laid_out(slots: list[_Slot], held: dict[tuple[str, str], int], rows: list[_Allocation]) -> list[_Place] | None:
+    """The pool as the rows lay it out; None unless they are what there was.
+
+    They are when each account is given the units that it held, and the rows of an acquisition date are together
     exactly the units and the unused basis that the lots of that date have left. Units under way on that day are in no
     account, so that no allocation can hold.
     """
@@ -890,9 +934,12 @@ class _Out:
             del rows[length:]
 
 
+_DATES = (
+    "acquired_at", "date_acquired", "long_term_from", "loss_acquired_at", "loss_date_acquired", "loss_long_term_from",
+)  # fmt: skip
 _ROOT = (
-    "lot_id", "taxpayer_id", "account_id", "asset", "quantity", "basis", "loss_basis", "acquired_at", "date_acquired",
-    "long_term_from", "loss_long_term_from", "origin", "acquisition_event_id", "basis_status", "tax_year",
+    "lot_id", "taxpayer_id", "account_id", "asset", "quantity", "basis", "loss_basis", *_DATES, "origin",
+    "acquisition_event_id", "basis_status", "tax_year",
 )  # fmt: skip
 
 
@@ -912,6 +959,8 @@ def _movement_roots(ordered: pl.DataFrame) -> pl.DataFrame:
         date_acquired=pl.coalesce("date_acquired", "tax_date"),
         long_term_from=pl.coalesce("long_term_from", fresh),
         loss_long_term_from=pl.coalesce("loss_long_term_from", "long_term_from", fresh),
+        loss_acquired_at=pl.coalesce("loss_acquired_at", "acquired_at", "occurred_at"),
+        loss_date_acquired=pl.coalesce("loss_date_acquired", "date_acquired", "tax_date"),
         acquisition_event_id="event_id",
     ).with_columns(
         origin=pl.col("origin").fill_null("transfer"),
@@ -960,15 +1009,17 @@ def _carried(opening: pl.DataFrame) -> dict[str, list[_Carried]]:
     return slots
 
 
-def _allocations(rows: pl.DataFrame) -> dict[str, dict[str, list[_Allocation]]]:
-    """Allocation rows by taxpayer and asset."""
-    given: dict[str, dict[str, list[_Allocation]]] = defaultdict(lambda: defaultdict(list))
+def _allocations(rows: pl.DataFrame, late: pl.DataFrame) -> dict[str, dict[str, _Allocations]]:
+    """Allocation rows by taxpayer and asset, with what `methods.out_of_time` says of them."""
+    why = {(taxpayer, asset): reason for taxpayer, asset, reason in late.iter_rows()}
+    given: dict[str, dict[str, _Allocations]] = defaultdict(dict)
     columns = (
         rows["taxpayer_id"], rows["asset"], rows["account_id"], rows["acquired_at"].to_physical(),
         to_ints(rows["quantity"]), to_ints(rows["basis"]),
     )  # fmt: skip
     for taxpayer, asset, *row in zip(*columns, strict=True):
-        given[taxpayer][asset].append(_Allocation(*row))
+        of_asset = given[taxpayer].setdefault(asset, _Allocations([], why.get((taxpayer, asset))))
+        of_asset.rows.append(_Allocation(*row))
     return given
 
 
@@ -1003,7 +1054,7 @@ def _derived(ordered: pl.DataFrame, roots: pl.DataFrame, out: _Out) -> pl.DataFr
     source = made["root"].to_list()
     for n, root in enumerate(source):  # a conversion of a converted lot has its dates from the first one
         source[n] = root if root < roots.height else source[root - roots.height]
-    dates = roots[source].select("acquired_at", "date_acquired", "long_term_from", "loss_long_term_from", "origin")
+    dates = roots[source].select(*_DATES, "origin")
     place = ordered[made["row"]].select(
         "taxpayer_id", "account_id", "asset", "tax_year", acquisition_event_id="event_id"
     )
@@ -1023,8 +1074,7 @@ def _closing_lots(every: pl.DataFrame, closing: list[tuple[Any, ...]]) -> pl.Dat
     types = {"tax_year": pl.Int64, "root": pl.UInt32, "account_id": pl.String, "pool": pl.String, "quantity": QUANTITY,
              "basis": MONEY, "loss_basis": MONEY, "basis_status": pl.String, "asset": pl.String}  # fmt: skip
     table = _table(types, closing)
-    facts = every[table["root"]].select("taxpayer_id", "lot_id", "acquired_at", "date_acquired", "long_term_from",
-                                        "loss_long_term_from", "origin")  # fmt: skip
+    facts = every[table["root"]].select("taxpayer_id", "lot_id", *_DATES, "origin")
     location = pl.col("pool").str.extract("^(transit|outside):").fill_null("account")
     whole = pl.concat([table.drop("root"), facts], how="horizontal").with_columns(location=location)
     return conform(whole, ClosingLots).sort("tax_year", "taxpayer_id", "lot_id", "pool", "account_id")
@@ -1032,17 +1082,19 @@ def _closing_lots(every: pl.DataFrame, closing: list[tuple[Any, ...]]) -> pl.Dat
 
 def _gains(ordered: pl.DataFrame, every: pl.DataFrame, pieces: list[tuple[Any, ...]]) -> pl.DataFrame:
     types = {"row": pl.UInt32, "root": pl.Int64, "quantity": QUANTITY, "proceeds": MONEY, "lot_basis": MONEY,
-             "basis_status": pl.String, "basis": MONEY, "gain": MONEY, "term": pl.String}  # fmt: skip
+             "basis_status": pl.String, "basis": MONEY, "gain": MONEY, "term": pl.String,
+             "at_loss": pl.Boolean}  # fmt: skip
     table = _table(types, pieces)
     sale = ordered[table["row"]].select(
         "taxpayer_id", "tax_year", "account_id", "asset", "event_id", "disposal_kind", "lot_method",
         disposal_id="movement_id", disposed_at="occurred_at", date_sold="tax_date",
     )  # fmt: skip
     root = pl.select(pl.when(table["root"] >= 0).then(table["root"])).to_series()
-    lot = pl.DataFrame([every[name].gather(root) for name in ("lot_id", "acquired_at", "date_acquired", "origin")])
+    lot = every.select("lot_id", "origin", *_DATES).select(pl.all().gather(root))
+    dates = {name: pl.when("at_loss").then(f"loss_{name}").otherwise(name) for name in ("acquired_at", "date_acquired")}
     return (
         pl.concat([table.drop("row", "root"), sale, lot], how="horizontal")
-        .with_columns(pl.col("lot_method").fill_null("fifo"))
+        .with_columns(pl.col("lot_method").fill_null("fifo"), **dates)
         .select(
             "taxpayer_id", "tax_year", "account_id", "asset", "disposal_id", "event_id", "lot_id", "quantity",
             "acquired_at", "disposed_at", "date_acquired", "date_sold", "proceeds", "basis", "gain", "term",

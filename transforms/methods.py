@@ -1,16 +1,23 @@
-"""Which lot method is in force at each exit of units. Which lots it then picks is not decided here."""
+"""Which choice of lots is in force: the method at each exit, an allocation made in time. No lot is picked here."""
 
 from __future__ import annotations
 
+from datetime import date
 from typing import NamedTuple
 
 import polars as pl
+
+from transforms.holding import with_tax_date, with_time_zone
 
 WALLET_YEAR = 2025
 """From 2025-01-01 lots are kept wallet by wallet and identified before the sale (Reg. 1.1012-1(j))."""
 BROKER_YEAR = 2027
 """From 2027-01-01 a broker must have been told (Reg. 1.1012-1(j)(3)(ii); relief of Notice 2026-20 ends)."""
 DEFAULT_METHOD = "fifo"
+RULE_DAY = date(2025, 1, 1)
+"""The rule of a global allocation must be in the books before this day (Rev. Proc. 2024-28 s. 5.02(5))."""
+DUE_DAY = date(2026, 10, 15)
+"""The due date of the 2025 return with its extension (s. 5.02(4)(a), (5)(b)); disaster relief is not known here."""
 
 
 class Methods(NamedTuple):
@@ -57,6 +64,42 @@ def method_at(
         .sort("taxpayer_id", "tax_year")
     )
     return Methods(known.with_columns(lot_method=method).drop("_row", "_filed", "_ordered"), missing)
+
+
+def out_of_time(allocations: pl.DataFrame, disposals: pl.DataFrame, zones: pl.DataFrame) -> pl.DataFrame:
+    """Allocations of unused basis that were not made in time, and why (Rev. Proc. 2024-28 s. 5.02(4), (5)).
+
+    A specific one must be complete before the earlier of the first sale, disposition or transfer since 2025 and the
+    day the 2025 return is due; a global one needs its rule in the books before 2025-01-01 and must be complete before
+    the later of the two. One row out of time spoils the allocation of the asset. Days are the taxpayer's (s. 3.10).
+
+    Args:
+        allocations: taxpayer_id, asset, kind, rule_recorded_at, completed_at.
+        disposals: taxpayer_id, asset, occurred_at, tax_year; own moves are no transfers (s. 3.11).
+        zones: taxpayer_id, valid_from, time_zone; a taxpayer without a row keeps UTC.
+
+    Returns:
+        taxpayer_id, asset, reason.
+    """
+    keys = ["taxpayer_id", "asset"]
+    since = disposals.filter(pl.col("tax_year") >= WALLET_YEAR)
+    dated = allocations.join(since.group_by(keys).agg(first=pl.col("occurred_at").min()), on=keys, how="left")
+    for stamp in ("rule_recorded_at", "completed_at"):
+        dated = with_tax_date(with_time_zone(dated, zones, stamp), stamp, name=f"{stamp}_day").drop("time_zone")
+    before_sale = (pl.col("completed_at") < pl.col("first")).fill_null(value=True)
+    before_due = pl.col("completed_at_day") < DUE_DAY
+    specific = pl.col("kind") == "specific"
+    reason = (
+        pl.when(pl.col("completed_at").is_null()).then(pl.lit("the allocation has no completed_at"))
+        .when(specific & ~before_sale).then(pl.lit("the allocation was completed after the first sale since 2025"))
+        .when(specific & ~before_due).then(pl.lit("the allocation was completed after the 2025 return was due"))
+        .when(specific).then(None)
+        .when(pl.col("rule_recorded_at").is_null()).then(pl.lit("the global allocation has no rule_recorded_at"))
+        .when(pl.col("rule_recorded_at_day") >= RULE_DAY).then(pl.lit("the global rule was not recorded before 2025"))
+        .when(~before_sale & ~before_due).then(pl.lit("the global allocation was completed after both its dates"))
+    )  # fmt: skip
+    late = dated.with_columns(reason=reason).filter(pl.col("reason").is_not_null())
+    return late.group_by(keys).agg(pl.col("reason").min()).sort(keys)
 
 
 def _standing(rows: pl.DataFrame, lot_orders: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:

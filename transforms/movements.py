@@ -22,7 +22,10 @@ AWAY = ("withdrawal", "transfer_out", "deposit", "transfer_in", "migration")
 UNTAXED = ("gift_out", "donation", "theft", "loss")
 _WRAPS = ("wrap", "unwrap")
 _TRADES = ("buy", "sell", "trade")
-_DATED = ("acquired_at", "date_acquired", "long_term_from", "loss_long_term_from")
+_DATED = (
+    "acquired_at", "date_acquired", "long_term_from",
+    "loss_acquired_at", "loss_date_acquired", "loss_long_term_from",
+)  # fmt: skip
 
 QUESTIONS: dict[str, Any] = {
     "question": pl.String,
@@ -42,7 +45,8 @@ class Moved(NamedTuple):
     """schemas.ledger.Movements, sorted by taxpayer and sequence."""
     questions: pl.DataFrame
     """See QUESTIONS: unmatched_deposit, unmatched_withdrawal, basis_missing_gift, wrapping_taxable, kept_apart,
-    ambiguous_transfer (a pair over two taxpayers), filed_method_missing, basis_pool_unknown."""
+    transfer_fee_doubtful (a stated fee larger than what did not arrive: both are booked), ambiguous_transfer (a pair
+    over two taxpayers), filed_method_missing, basis_pool_unknown."""
 
 
 def movements(
@@ -68,7 +72,8 @@ def movements(
     Args:
         events: schemas.ledger.Events with values; a value that is null is unknown.
         transfers: schemas.ledger.Transfers.
-        accounts: account_id, taxpayer_id, wallet, custody; an empty wallet is the account itself.
+        accounts: account_id, taxpayer_id, wallet, treatment, custody; an empty wallet is the account itself, an empty
+            treatment is taxable.
         zones: taxpayer_id, valid_from, time_zone: for instants that no event carries (donors, opening lots).
         acquisitions: acquisitions.csv: event_id, tx_id, origin, donor_basis, donor_acquired_at, value_at_transfer,
             gift_tax_adjustment.
@@ -88,7 +93,13 @@ def movements(
     methods = method_at(ordered.filter(leaves), lot_orders, filed_methods, accounts)
     every = pl.concat([ordered.filter(~leaves), methods.exits], how="diagonal")
     every = conform(every, Movements).cast({"amount": MONEY, "loss_amount": MONEY}).sort("taxpayer_id", "sequence")
-    asked = [*_questions(facts), _unfiled(every, methods.missing), _pools_unknown(every, basis_pools)]
+    undated = _asked(opening.filter("gift_undated"), "basis_missing_gift", dollars_at_stake=pl.col("stake"))
+    asked = [
+        *_questions(facts),
+        undated,
+        _unfiled(every, methods.missing),
+        _pools_unknown(every, basis_pools, accounts),
+    ]
     return Moved(every, pl.concat(asked).sort("question", "taxpayer_id", "tax_year", "event_id"))
 
 
@@ -98,9 +109,15 @@ def universal_taxpayers(basis_pools: pl.DataFrame) -> frozenset[str]:
 
 
 def wallets(accounts: pl.DataFrame) -> pl.DataFrame:
-    """account_id, wallet: accounts that name one wallet are one; else an account is a wallet of its own."""
-    named = pl.when(pl.col("wallet") != "").then("wallet")
-    return accounts.select("account_id", wallet=pl.coalesce(named, "account_id"))
+    """account_id, wallet, treatment: accounts that name one wallet are one; else an account is a wallet of its own.
+
+    Accounts of different treatment share no lots, whatever wallet they name: an IRA's units are the trustee's, not the
+    taxpayer's (IRC 408(a)). Theirs is the wallet's name, a slash (which no id holds) and the treatment.
+    """
+    named = pl.coalesce(pl.when(pl.col("wallet") != "").then("wallet"), "account_id")
+    treatment = pl.col("treatment").fill_null("taxable")
+    own = pl.when(treatment == "taxable").then(named).otherwise(pl.concat_str(named, treatment, separator="/"))
+    return accounts.select("account_id", wallet=own, treatment=treatment)
 
 
 # --- what is known of an event -------------------------------------------------------------------------------------
@@ -116,7 +133,7 @@ def _facts(
     wrapping: str,
 ) -> pl.DataFrame:
     """Events with wallet, transfer, record of acquisition, and which of their legs are units (not fiat)."""
-    known = events.join(wallets(accounts), on="account_id", how="left").with_columns(
+    known = events.join(wallets(accounts).drop("treatment"), on="account_id", how="left").with_columns(
         wallet=pl.coalesce("wallet", "account_id")
     )
     known = _with_acquisition(_with_transfer(known, events, transfers), acquisitions, zones)
@@ -136,26 +153,57 @@ _LEGS = ("sent", "received", "fee")
 
 
 def _with_transfer(known: pl.DataFrame, events: pl.DataFrame, transfers: pl.DataFrame) -> pl.DataFrame:
-    """Adds out_id, moved, arrives_at, arrives_on (of a withdrawal), in_id (of a deposit), crossing.
+    """Adds out_id, moved, inside, fee_doubtful, arrives_* (of a withdrawal), in_id, fee_known (of a deposit), crossing.
 
     Units that went to another taxpayer are no own move: both ends stay unmatched.
     """
     crossing = pl.col("out_taxpayer_id") != pl.col("in_taxpayer_id")
-    arrival = events.select(in_event_id="event_id", arrives_at="occurred_at", arrives_on="tax_date",
-                            arrives_in="tax_year")  # fmt: skip
-    out = transfers.join(arrival, on="in_event_id", how="left").select(
-        "arrives_at", "arrives_on", "arrives_in", event_id="out_event_id", moved="quantity", out_id="transfer_id",
-        out_crossing=crossing,
+    pairs = _with_fees(transfers, events).with_columns(crossing=crossing)
+    own = pairs.filter(~crossing)
+    out = own.select(
+        "moved", "inside", "fee_doubtful", "arrives_at", "arrives_on", "arrives_in", event_id="out_event_id",
+        out_id="transfer_id",
     )  # fmt: skip
-    into = transfers.select(event_id="in_event_id", in_id="transfer_id", in_crossing=crossing)
-    joined = known.join(out, on="event_id", how="left").join(into, on="event_id", how="left")
-    own_out, own_in = pl.col("out_crossing").not_(), pl.col("in_crossing").not_()
-    return joined.with_columns(
-        crossing=pl.coalesce("out_crossing", "in_crossing").fill_null(value=False),
-        out_id=pl.when(own_out).then("out_id"),
-        moved=pl.when(own_out).then("moved"),
-        in_id=pl.when(own_in).then("in_id"),
-    ).drop("out_crossing", "in_crossing")
+    into = own.select("fee_known", event_id="in_event_id", in_id="transfer_id")
+    others = pairs.filter(crossing)
+    ends = pl.concat([others["out_event_id"], others["in_event_id"]]).implode()
+    return (
+        known.join(out, on="event_id", how="left")
+        .join(into, on="event_id", how="left")
+        .with_columns(
+            pl.col("fee_doubtful", "fee_known").fill_null(value=False), crossing=pl.col("event_id").is_in(ends)
+        )
+    )
+
+
+def _with_fees(transfers: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """The transfers with what moved, and what of the rest no fee leg names (`inside`).
+
+    A fee that an end states in the moved coin and that is no more than what did not arrive is a part of it, not a
+    second fee; `fee_known` says so of the deposit's own. A larger one is booked beside it, in doubt.
+    """
+    left = events.select(out_event_id="event_id", left="sent_quantity", out_fee=_coin_fee("sent"))
+    came = events.select(
+        in_event_id="event_id", in_fee=_coin_fee("received"), arrives_at="occurred_at", arrives_on="tax_date",
+        arrives_in="tax_year",
+    )  # fmt: skip
+    gap, out_fee, in_fee = pl.col("gap"), pl.col("out_fee"), pl.col("in_fee")
+    return (
+        transfers.join(left, on="out_event_id", how="left")
+        .join(came, on="in_event_id", how="left")
+        .with_columns(moved=pl.min_horizontal("quantity", "left"))
+        .with_columns(gap=pl.col("left") - pl.col("moved"))
+        .with_columns(
+            inside=pl.when(out_fee <= gap).then(gap - out_fee).otherwise(gap),
+            fee_known=(gap > 0) & (in_fee == gap),
+            fee_doubtful=(gap > 0) & ((out_fee > gap).fill_null(value=False) | (in_fee != gap).fill_null(value=False)),
+        )
+    )
+
+
+def _coin_fee(leg: str) -> pl.Expr:
+    """The fee, where it is stated in the coin of the leg."""
+    return pl.when(pl.col("fee_asset") == pl.col(f"{leg}_asset")).then("fee_quantity")
 
 
 def _with_acquisition(known: pl.DataFrame, acquisitions: pl.DataFrame, zones: pl.DataFrame) -> pl.DataFrame:
@@ -261,7 +309,7 @@ def _sent(facts: pl.DataFrame) -> pl.DataFrame:
         occurred_at=pl.when(early).then("arrives_at").otherwise("occurred_at"),
         tax_date=pl.when(early).then("arrives_on").otherwise("tax_date"),
         tax_year=pl.when(early).then("arrives_in").otherwise("tax_year"),
-        quantity=pl.when(away).then(pl.min_horizontal("moved", "sent_quantity")).otherwise("sent_quantity"),
+        quantity=pl.when(away).then("moved").otherwise("sent_quantity"),
         amount=pl.when(disposed & ~pl.col("kind").is_in(UNTAXED)).then(pl.col("usd_value") - cost),
         disposal_kind=pl.when(disposed).then(kind),
         link=pl.when(away).then("out_id").when("converts").then("event_id"),
@@ -301,7 +349,8 @@ def _record() -> dict[str, pl.Expr]:
     """Basis, loss basis, dates and origin by the firm's record of an acquisition.
 
     Gift: the donor's basis and period, raised by gift tax on the appreciation (IRC 1015(a), (d)(6)); where the donor's
-    basis is above the value at the gift, losses count from that value and from the day after the gift. Inheritance:
+    basis is above the value at the gift, losses count from that value and from the day after the gift; where nothing
+    gives that value, whether they do is not known, and so is the basis. Inheritance:
     value at death, always long-term (IRC 1014, 1223(9)). Spouse and all else that staff recorded: the basis and the
     date that the record gives (IRC 1041, 1223(2)). A gift needs the donor's basis and the value at the gift.
     """
@@ -322,7 +371,8 @@ def _record() -> dict[str, pl.Expr]:
     tacks = applies & ~inherited & pl.col("donor_acquired_at").is_not_null()
     date = pl.when(tacks).then("donor_date").otherwise("tax_date")
     long_from = pl.when(inherited).then(date).otherwise(long_term_from(date))
-    basis = pl.when(gift).then(raised).when(inherited).then(pl.col("value_at_transfer").cast(MONEY)).otherwise(donor)
+    known = pl.when(value.is_not_null()).then(raised)
+    basis = pl.when(gift).then(known).when(inherited).then(pl.col("value_at_transfer").cast(MONEY)).otherwise(donor)
     return {
         "recorded": applies,
         "record_origin": pl.when(applies).then(origin).when(pl.col("kind").is_in(AWAY)).then(pl.lit("deposit"))
@@ -333,13 +383,15 @@ def _record() -> dict[str, pl.Expr]:
         "record_acquired_at": pl.when(tacks).then("donor_acquired_at").otherwise("occurred_at"),
         "record_date_acquired": date,
         "record_long_term_from": long_from,
+        "record_loss_acquired_at": pl.when(tacks & ~dual).then("donor_acquired_at").otherwise("occurred_at"),
+        "record_loss_date_acquired": pl.when(dual).then("tax_date").otherwise(date),
         "record_loss_long_term_from": pl.when(dual).then(long_term_from(pl.col("tax_date"))).otherwise(long_from),
     }  # fmt: skip
 
 
 def _fee(facts: pl.DataFrame) -> pl.DataFrame:
     """A fee paid in units is a disposal of them (Notice 2014-21 A-6)."""
-    pays = pl.col("fee") & ~pl.col("netted")
+    pays = pl.col("fee") & ~pl.col("netted") & ~pl.col("fee_known")
     own = pl.col("own_fee")
     return _leg(
         facts, "fee", pl.when(pays).then(pl.lit("dispose")),
@@ -351,9 +403,7 @@ def _fee(facts: pl.DataFrame) -> pl.DataFrame:
 
 def _fee_inside(facts: pl.DataFrame) -> pl.DataFrame:
     """Units of a transfer that did not arrive were its fee: disposed of at their share of the value sent (E2.8)."""
-    inside = facts.filter(
-        pl.col("out_id").is_not_null() & pl.col("sent") & (pl.col("moved") < pl.col("sent_quantity"))
-    ).with_columns(inside=pl.col("sent_quantity") - pl.col("moved"))
+    inside = facts.filter(pl.col("sent") & (pl.col("inside") > 0))
     value = _shares(inside["usd_value"], inside["inside"], inside["sent_quantity"])
     leg = pl.when("fee").then(pl.lit("sent")).otherwise(pl.lit("fee"))
     return _leg(
@@ -363,17 +413,29 @@ def _fee_inside(facts: pl.DataFrame) -> pl.DataFrame:
 
 
 def _opening(opening_lots: pl.DataFrame, accounts: pl.DataFrame, zones: pl.DataFrame) -> pl.DataFrame:
-    """Lots from before the data begins, with ids from their content (and a count among equal rows)."""
+    """Lots from before the data begins, with ids from their content (and a count among equal rows).
+
+    Where a gift's loss basis is below its basis and nobody says since when, the basis is unknown.
+    """
     content = ("taxpayer_id", "account_id", "asset", "acquired_at", "quantity", "basis", "origin", "loss_basis")
-    zoned = with_tax_date(with_time_zone(opening_lots, zones, "acquired_at"), "acquired_at")
-    counted = zoned.with_columns(_n=pl.int_range(pl.len()).over(content)).join(
-        wallets(accounts), on="account_id", how="left"
+    zoned = opening_lots.sort("loss_acquired_at", nulls_last=True, maintain_order=True)
+    for instant, name in (("acquired_at", "tax_date"), ("loss_acquired_at", "gift_date")):
+        zoned = with_tax_date(with_time_zone(zoned, zones, instant), instant, name=name).drop("time_zone")
+    dual = (pl.col("loss_basis") < pl.col("basis")).fill_null(value=False)
+    counted = (
+        zoned.with_columns(_n=pl.int_range(pl.len()).over(content))
+        .join(wallets(accounts), on="account_id", how="left")
+        .with_columns(
+            event_id=content_id("opening-", *content, "_n"),
+            dual=dual,
+            cost=pl.when(~dual | pl.col("loss_acquired_at").is_not_null()).then(pl.col("basis").cast(MONEY)),
+        )
     )
-    counted = counted.with_columns(event_id=content_id("opening-", *content, "_n"))
     long_from = (
         pl.when(pl.col("origin") == "inheritance").then("tax_date").otherwise(long_term_from(pl.col("tax_date")))
     )
-    known = pl.when(pl.col("basis").is_null()).then(pl.lit("unknown")).otherwise(pl.lit("known"))
+    from_gift = pl.col("dual") & pl.col("gift_date").is_not_null()
+    known = pl.when(pl.col("cost").is_null()).then(pl.lit("unknown")).otherwise(pl.lit("known"))
     return counted.select(
         "taxpayer_id", "account_id", "asset", "event_id", "tax_date", "acquired_at", "origin",
         wallet=pl.coalesce("wallet", "account_id"),
@@ -383,12 +445,17 @@ def _opening(opening_lots: pl.DataFrame, accounts: pl.DataFrame, zones: pl.DataF
         occurred_at="acquired_at",
         tax_year=pl.col("tax_date").dt.year().cast(pl.Int64),
         quantity=pl.col("quantity").cast(QUANTITY),
-        amount=pl.col("basis").cast(MONEY),
-        loss_amount=pl.when(pl.col("basis").is_not_null()).then(pl.coalesce("loss_basis", "basis").cast(MONEY)),
+        amount="cost",
+        loss_amount=pl.when(pl.col("cost").is_not_null() & from_gift).then(pl.col("loss_basis").cast(MONEY))
+        .otherwise("cost"),
         date_acquired="tax_date",
         long_term_from=long_from,
-        loss_long_term_from=long_from,
+        loss_acquired_at=pl.when(from_gift).then("loss_acquired_at").otherwise("acquired_at"),
+        loss_date_acquired=pl.when(from_gift).then("gift_date").otherwise("tax_date"),
+        loss_long_term_from=pl.when(from_gift).then(long_term_from(pl.col("gift_date"))).otherwise(long_from),
         basis_status=known,
+        gift_undated=pl.col("dual") & pl.col("gift_date").is_null(),
+        stake="basis",
     )  # fmt: skip
 
 
@@ -410,7 +477,7 @@ def _in_order(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _questions(facts: pl.DataFrame) -> list[pl.DataFrame]:
-    kind, stake = pl.col("kind"), pl.col("usd_value")
+    kind, stake, fee = pl.col("kind"), pl.col("usd_value"), pl.col("fee_usd_value")
     apart, away = kind.is_in(KEPT_APART), kind.is_in(AWAY)
     sent = pl.col("sent") & away & pl.col("out_id").is_null() & ~pl.col("converts")
     received = pl.col("received") & away & pl.col("in_id").is_null() & ~pl.col("converts")
@@ -418,6 +485,7 @@ def _questions(facts: pl.DataFrame) -> list[pl.DataFrame]:
     wraps = kind.is_in(_WRAPS) & (pl.col("wrapping") != "carry") & pl.col("sent")
     cases = {
         "kept_apart": (apart, pl.coalesce("sent_asset", "received_asset", "fee_asset")),
+        "transfer_fee_doubtful": (pl.col("fee_doubtful"), pl.col("sent_asset")),
         "ambiguous_transfer": (pl.col("crossing"), pl.coalesce("sent_asset", "received_asset")),
         "unmatched_withdrawal": (sent & ~pl.col("crossing"), pl.col("sent_asset")),
         "unmatched_deposit": (received & ~pl.col("crossing") & ~pl.col("recorded"), pl.col("received_asset")),
@@ -428,7 +496,12 @@ def _questions(facts: pl.DataFrame) -> list[pl.DataFrame]:
         "wrapping_taxable": (wraps, pl.col("sent_asset")),
     }
     return [
-        _asked(facts.filter(which), question, asset=asset, dollars_at_stake=stake)
+        _asked(
+            facts.filter(which),
+            question,
+            asset=asset,
+            dollars_at_stake=fee if question == "transfer_fee_doubtful" else stake,
+        )
         for question, (which, asset) in cases.items()
     ]
 
@@ -439,9 +512,13 @@ def _unfiled(every: pl.DataFrame, missing: pl.DataFrame) -> pl.DataFrame:
     return _asked(missing.join(disposed, on=["taxpayer_id", "tax_year"], how="semi"), "filed_method_missing")
 
 
-def _pools_unknown(every: pl.DataFrame, basis_pools: pl.DataFrame) -> pl.DataFrame:
-    """Clients who disposed before 2025 from one of several wallets and never said how they pooled basis."""
-    early = every.filter(pl.col("tax_year") < WALLET_YEAR)
+def _pools_unknown(every: pl.DataFrame, basis_pools: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
+    """Clients who disposed before 2025 from one of several wallets and never said how they pooled basis.
+
+    Only taxable wallets count: an IRA's units were never in a taxpayer's universal pool.
+    """
+    apart = wallets(accounts).filter(pl.col("treatment") != "taxable")
+    early = every.filter(pl.col("tax_year") < WALLET_YEAR).join(apart, on="account_id", how="anti")
     said = basis_pools.filter(pl.col("until_2025").is_in(("universal", "wallet")))
     several = early.group_by("taxpayer_id").agg(
         several=pl.col("wallet").n_unique() > 1, disposed=(pl.col("movement") == "dispose").any()

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from schemas.fields import FIAT, INSTANT, MONEY, QUANTITY, QUANTITY_LIMIT
+from schemas.fields import FIAT, INSTANT, MONEY, QUANTITY, QUANTITY_LIMIT, VALUE_LIMIT
 from schemas.gate import conform
 from schemas.ledger import Events, Prices
-from transforms.exact import decimal_text, to_money
-
-VALUE_LIMIT = 10**11
-"""No leg of an event is worth more: a larger product of quantity and price is a bad price or a spam token."""
+from transforms.exact import decimal_text, part_of, to_money
 
 
 def price_points(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -156,8 +153,11 @@ def _currency(role: str) -> pl.Expr:
 def _like(role: str) -> pl.Expr:
     """The fee's value where it is paid in the coin of that side: the same price as the event's own."""
     same = (pl.col("fee_asset") == pl.col(f"{role}_asset")) & ~pl.col("fee_asset").is_in(FIAT)
-    share = pl.col("usd_value").cast(pl.Decimal(38, 6)) * (pl.col("fee_quantity") / pl.col(f"{role}_quantity"))
-    return pl.when(same).then(to_money(share))
+    within = pl.col("fee_quantity") <= pl.col(f"{role}_quantity")  # a fee above the amount is asked by its own price
+    value, fee, whole = (
+        pl.when(same & within).then(name) for name in ("usd_value", "fee_quantity", f"{role}_quantity")
+    )
+    return part_of(value, fee, whole)
 
 
 def _scale_baskets(events: pl.DataFrame) -> pl.DataFrame:

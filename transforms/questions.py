@@ -128,11 +128,40 @@ def events(valued: pl.DataFrame) -> list[pl.DataFrame]:
     return found
 
 
-def transfers(ambiguous: pl.DataFrame) -> list[pl.DataFrame]:
-    """Moves that could be paired in more than one way."""
-    message = pl.format("{} pairings are equally good", "candidates")
-    action = "Name the other event in overrides.csv: field transfer, value the event_id."
-    return [items(ambiguous, "ambiguous_transfer", "warning", message, action)]
+def transfers(ambiguous: pl.DataFrame, crossing: pl.DataFrame, doubtful: pl.DataFrame) -> list[pl.DataFrame]:
+    """Moves that could be paired in several ways, that cross into or out of an IRA, or that rest on amounts alone."""
+    name = "Name the other event in overrides.csv: field transfer, value the event_id (or none)."
+    stake = pl.col("usd_value")
+    return [
+        items(
+            ambiguous,
+            "ambiguous_transfer",
+            "blocking",
+            pl.format("{} pairings are possible and none is certain: both ends stay open", "candidates"),
+            name,
+            stake,
+        ),
+        items(
+            crossing,
+            "treatment_crossing",
+            "blocking",
+            pl.lit(
+                "looks like a move between a taxable and a retirement or excluded account: a distribution or a contribution"
+            ),
+            "Ask; no basis carries over (IRC 408(d)). Book the value at that time in acquisitions.csv or opening_lots.csv.",
+            stake,
+        ),
+        items(
+            doubtful,
+            "transfer_doubtful",
+            "warning",
+            pl.format(
+                "paired by time and a near amount alone; {} is booked as a fee", units_text(pl.col("fee_quantity"))
+            ),
+            name,
+            stake,
+        ),
+    ]
 
 
 def shortfalls(gains: pl.DataFrame) -> list[pl.DataFrame]:
@@ -180,6 +209,11 @@ _MOVED = {
         "a move of {} between two taxpayers was not booked as a transfer",
         "Say whether it was a gift, a sale or a move between spouses.",
     ),
+    "transfer_fee_doubtful": (
+        "warning",
+        "a move of {} states a fee and arrives short by another amount: both are booked as fees",
+        "Compare with the wallet's own record and correct the fee in overrides.csv.",
+    ),
     "filed_method_missing": (
         "warning",
         "sales before 2025 are booked FIFO: the method as filed is not on record",
@@ -215,6 +249,7 @@ def lot_book(faults: pl.DataFrame) -> list[pl.DataFrame]:
     left = pl.col("movement").is_in(["depart", "outside", "convert_out"])
     uncovered = faults.filter((pl.col("fault") == "shortfall") & left)
     unallocated = faults.filter(pl.col("fault") == "universal_unallocated")
+    overdrawn = faults.filter(pl.col("fault") == "account_overdrawn")
     history = "A purchase or a deposit is missing before it: ask for the whole history (opening_lots.csv)."
     allocate = "Enter the allocation of Rev. Proc. 2024-28 in allocations_2025.csv; it cannot be made now."
     return [
@@ -223,6 +258,14 @@ def lot_book(faults: pl.DataFrame) -> list[pl.DataFrame]:
             "move_without_lots",
             "blocking",
             pl.format("{} of {} moved that the books do not have", units_text(pl.col("quantity")), "asset"),
+            history,
+            pl.col("dollars_at_stake"),
+        ),
+        items(
+            overdrawn,
+            "account_overdrawn",
+            "blocking",
+            pl.format("{} of {} left an account that did not hold them", units_text(pl.col("quantity")), "asset"),
             history,
             pl.col("dollars_at_stake"),
         ),
@@ -318,6 +361,15 @@ def quarantine(stopped: pl.DataFrame) -> list[pl.DataFrame]:
     message = pl.format("stopped tonight at {}: {}", "table_name", "reason")
     action = "Correct the row that the other items name; every other client went on."
     return [items(once, "client_stopped", "blocking", message, action)]
+
+
+def holdings(held: pl.DataFrame) -> list[pl.DataFrame]:
+    """Lots that no price of the firm values tonight: nothing can be advised on them."""
+    bare = held.filter(pl.col("why_not").is_in(["price_missing", "price_stale"]))
+    by_asset = bare.group_by("taxpayer_id", "account_id", "asset").agg(pl.col("quantity").sum())
+    message = pl.format("no fresh price for {} held tonight: no advice on them", units_text(pl.col("quantity")))
+    action = "Add tonight's price to prices/."
+    return [items(by_asset, "holding_price_missing", "warning", message, action)]
 
 
 UNUSED = {

@@ -41,8 +41,8 @@ class Books(NamedTuple):
     `deduction` text (`standard` or an amount) or decimal, an empty cell null. `nets`: taxpayer_id, tax_year,
     short_term_net, long_term_net, collectibles_net (a part of long_term_net) of the pieces on the return. `income`:
     return_id, tax_year, ordinary, nii (a part of ordinary) from the events. `carry_ins`: taxpayer_id, tax_year,
-    short_term_carry_in, long_term_carry_in as the firm records them. `taxpayers`: taxpayer_id, birth_year. `nets` and
-    `members` may reach back before the folded years: they tell a broken chain from a first year.
+    short_term_carry_in, long_term_carry_in as the firm records them. `taxpayers`: taxpayer_id, birth_year. All of them
+    may reach back before the folded years, and do in a fold from a year: they tell a broken chain from a first year.
     """
 
     members: pl.DataFrame
@@ -57,11 +57,13 @@ class ReturnResults(NamedTuple):
     """What a fold gives.
 
     `schedule_d`, `carryforwards` and `return_lines` are as in `schemas.tax`. `conflicts`: return_id, tax_year,
-    taxpayer_id, character (short long), recorded, computed: the firm's carry-in against ours; the record was used.
-    `missing` (columns `MISSING`), by reason: profile_missing, law_year_missing, amount_out_of_range (nothing carries on
-    from such a year), carry_chain_broken (the year opens from zero although earlier years held sales),
-    profile_cell_empty (`column` was empty and taken as zero, or the deduction as standard). `returns`: the inputs of
-    the tax kernel for each taxed return, in int64 cents: what `to_returns` takes.
+    taxpayer_id, character (short long), recorded, computed: the firm's carry-in against what an unbroken chain gives, or
+    (on the primary) the sum of the taxpayers' records against the return's; the first was used. `missing` (columns
+    `MISSING`), by reason: profile_missing, law_year_missing, amount_out_of_range (nothing carries on from such a year),
+    carry_chain_broken (no record tells a carry-in, and the chain of years behind it has a gap after a sale, a carryover
+    or such a year; so is each year after it up to a record), profile_cell_empty (`column` was empty and taken as zero,
+    or the deduction as standard). `returns`: the inputs of the tax kernel for each taxed return, in int64 cents: what
+    `to_returns` takes.
     """
 
     schedule_d: pl.DataFrame
@@ -70,6 +72,17 @@ class ReturnResults(NamedTuple):
     conflicts: pl.DataFrame
     missing: pl.DataFrame
     returns: pl.DataFrame
+
+
+_CHAIN = {
+    "taxpayer_id": pl.String,
+    "short_term_out": pl.Int64,
+    "long_term_out": pl.Int64,
+    "whole": pl.Boolean,
+    "traced": pl.Boolean,
+}
+"""What a year hands on: carryovers in cents (null: not known), whether the chain behind them is whole (no unknown
+carry-in), and whether it holds a carryover or a year that could not be taxed: then a gap cannot be taken as zero."""
 
 
 class _Year(NamedTuple):
@@ -127,18 +140,23 @@ def fold_years(books: Books, opening: pl.DataFrame, tax_years: range) -> ReturnR
     """Every return of `tax_years`, each year opening from the carryovers of the one before.
 
     `opening` holds `carryforwards` rows; those of the year before the range open it, so that a fold from a year equals
-    a full one. A joint return nets as one under one limit (IRC 1211(b), 1212(b)); what goes out belongs to each spouse
+    a full one. They do not say whether the chain behind them is whole: the books' earlier years are folded for that
+    alone. A joint return nets as one under one limit (IRC 1211(b), 1212(b)); what goes out belongs to each spouse
     by the own net loss of that character (Reg. 1.1212-1(c)(1)(iii)). A profile's other gains and losses count as the
     primary's. A return of which neither profile nor books nor carryovers know anything gives no row.
     """
-    rows, people = return_years(books, tax_years), _people(books, tax_years)
-    prior = _carried(opening.filter(pl.col("tax_year") == tax_years.start - 1))
+    every = range(min([tax_years.start, *books.members["tax_year"].unique()]), tax_years.stop)
+    rows, people = return_years(books, every), _people(books, every)
+    prior = pl.DataFrame(schema=_CHAIN)
     years = []
-    for tax_year in tax_years:
+    for tax_year in every:
         of_year = pl.col("tax_year") == tax_year
+        if tax_year == tax_years.start:
+            prior = _opened(prior, opening.filter(pl.col("tax_year") == tax_year - 1))
         year = _fold_year(people.filter(of_year), rows.filter(of_year), prior)
-        prior = year.people.drop_nulls("short_term_out").select("taxpayer_id", "short_term_out", "long_term_out")
-        years.append(year)
+        prior = _chain(year, prior)
+        if tax_year >= tax_years.start:
+            years.append(year)
     everyone, taxed, stopped = (pl.concat(frames) for frames in zip(*years, strict=True))
     return ReturnResults(
         schedule_d=_dollars(taxed, ScheduleD),
@@ -219,13 +237,30 @@ def _of_primary(column: str) -> pl.Expr:
     return pl.when(pl.col("place") == 0).then(pl.col(column).fill_null(0)).otherwise(0)
 
 
-def _carried(carryforwards: pl.DataFrame) -> pl.DataFrame:
-    """What each taxpayer takes into the next year, in cents."""
-    return carryforwards.select(
-        "taxpayer_id",
-        short_term_out=_cents("short_term_out"),
-        long_term_out=_cents("long_term_out"),
+def _opened(chain: pl.DataFrame, carryforwards: pl.DataFrame) -> pl.DataFrame:
+    """`chain` with the carryovers of the opening; where the books have no earlier year it is taken as whole."""
+    outs = carryforwards.select(
+        "taxpayer_id", *(_cents(name).alias(name) for name in ("short_term_out", "long_term_out"))
     )
+    joined = chain.drop("short_term_out", "long_term_out").join(outs, on="taxpayer_id", how="full", coalesce=True)
+    return joined.with_columns(whole=pl.col("whole").fill_null(value=True)).select(_CHAIN.keys())
+
+
+def _chain(year: _Year, prior: pl.DataFrame) -> pl.DataFrame:
+    """The chain after `year`; one unknown carry-in makes unknown what every spouse of the return takes on."""
+    carries = pl.col("short_term_in", "long_term_in", "short_term_out", "long_term_out")
+    gap = year.stopped.select(*RETURN, gap=pl.lit(value=True))
+    now = year.people.join(gap, on=RETURN, how="left").select(
+        "taxpayer_id",
+        "short_term_out",
+        "long_term_out",
+        whole=~pl.col("broken").any().over(RETURN),
+        traced=pl.any_horizontal("traced", "gap", pl.col("broken").any().over(RETURN), carries > 0),
+    )
+    absent = prior.join(now, on="taxpayer_id", how="anti").with_columns(
+        short_term_out=pl.lit(None, pl.Int64), long_term_out=pl.lit(None, pl.Int64)
+    )
+    return pl.concat([now, absent])
 
 
 def _fold_year(people: pl.DataFrame, rows: pl.DataFrame, prior: pl.DataFrame) -> _Year:
@@ -251,7 +286,9 @@ def _fold_year(people: pl.DataFrame, rows: pl.DataFrame, prior: pl.DataFrame) ->
 def _carry_in(people: pl.DataFrame, rows: pl.DataFrame, prior: pl.DataFrame) -> pl.DataFrame:
     """Carryovers in: the firm's record for the taxpayer, else for the return, else last year's carryover out, else 0.
 
-    The return's record is split between spouses as the computed carryovers are, in halves where there is none.
+    What the return's record leaves beside the taxpayers' own is split between the others as the computed carryovers
+    are, in equal parts where there are none. `*_blind`: neither a record nor a whole chain tells; `broken`: blind
+    although the years before held sales or carryovers.
     """
     computed = {"short_term_out": "short_term_computed", "long_term_out": "long_term_computed"}
     people = (
@@ -260,21 +297,31 @@ def _carry_in(people: pl.DataFrame, rows: pl.DataFrame, prior: pl.DataFrame) -> 
             rows.select(*RETURN, "short_term_profile", "long_term_profile"),
             on=RETURN, how="left", maintain_order="left",
         )
+        .with_columns(
+            whole=pl.col("whole").fill_null(value=False),
+            traced=pl.any_horizontal("traced", pl.col("first_sale") < pl.col("tax_year")).fill_null(value=False),
+        )
     )  # fmt: skip
     for character in ("short_term", "long_term"):
         record, ours, profile = (pl.col(f"{character}_{name}") for name in ("record", "computed", "profile"))
-        whole = pl.when(record.is_null().all().over(RETURN)).then(profile)
-        people = people.with_columns(pl.coalesce(record, _split(whole, ours.fill_null(0))).alias(f"{character}_record"))
-        people = people.with_columns(pl.coalesce(record, ours, 0).alias(f"{character}_in"))
-    return people
+        left = pl.max_horizontal(profile - record.sum().over(RETURN), 0)
+        rest = pl.when(profile.is_not_null()).then(_split(left, ours.fill_null(0), record.is_null()))
+        people = people.with_columns(pl.coalesce(record, rest).alias(f"{character}_record"))
+        people = people.with_columns(
+            pl.coalesce(record, ours, 0).alias(f"{character}_in"),
+            (record.is_null() & (ours.is_null() | ~pl.col("whole"))).alias(f"{character}_blind"),
+        )
+    return people.with_columns(broken=pl.col("traced") & (pl.col("short_term_blind") | pl.col("long_term_blind")))
 
 
-def _split(total: pl.Expr, weight: pl.Expr) -> pl.Expr:
-    """Each member's part of the return's `total` by `weight` (equal where all are 0), cents left over to the heaviest.
+def _split(total: pl.Expr, weight: pl.Expr, among: pl.Expr | None = None) -> pl.Expr:
+    """The part of the return's `total` of each member (`among`: each such) by `weight`, equal where all are 0.
 
-    128 bits inside: cents times cents leave 64.
+    Cents left over go to the heaviest. 128 bits inside: cents times cents leave 64.
     """
-    wide = pl.when(weight.sum().over(RETURN) > 0).then(weight).otherwise(1).cast(pl.Int128)
+    member = (pl.lit(value=True) if among is None else among).cast(pl.Int128)
+    own = weight.cast(pl.Int128) * member
+    wide = pl.when(own.sum().over(RETURN) > 0).then(own).otherwise(member)
     floor = total.cast(pl.Int128) * wide // wide.sum().over(RETURN)
     left = total - floor.sum().over(RETURN)
     heaviest = wide.rank("ordinal", descending=True).over(RETURN) == 1
@@ -340,14 +387,17 @@ def _carryforwards(people: pl.DataFrame) -> pl.DataFrame:
 
 
 def _conflicts(people: pl.DataFrame) -> pl.DataFrame:
-    of = [
-        people.select(
-            *RETURN, "taxpayer_id", character=pl.lit(name),
-            recorded=_amount(f"{name}_term_record"), computed=_amount(f"{name}_term_computed"),
-        )
-        for name in ("short", "long")
-    ]  # fmt: skip
-    return pl.concat(of).filter(pl.col("recorded") != pl.col("computed")).sort(*RETURN, "taxpayer_id", "character")
+    """Records against a whole chain, taxpayer by taxpayer, and against the return's own record, return by return."""
+    frames = []
+    for character in ("short", "long"):
+        record, computed, profile = (f"{character}_term_{name}" for name in ("record", "computed", "profile"))
+        of = people.with_columns(character=pl.lit(character))
+        together = of.with_columns(pl.col(record).sum().over(RETURN)).filter(pl.col("place") == 0)
+        for side, against in ((of.filter("whole"), computed), (together, profile)):
+            amounts = {"recorded": _amount(record), "computed": _amount(against)}
+            frames.append(side.select(*RETURN, "taxpayer_id", "character", **amounts))
+    differing = pl.concat(frames).filter(pl.col("recorded") != pl.col("computed")).unique()
+    return differing.sort(*RETURN, "taxpayer_id", "character", "recorded", "computed")
 
 
 def _missing(taxed: pl.DataFrame, stopped: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
@@ -360,17 +410,15 @@ def _missing(taxed: pl.DataFrame, stopped: pl.DataFrame, people: pl.DataFrame) -
 
 
 def _opened_blind(people: pl.DataFrame, taxed: pl.DataFrame, character: str) -> pl.DataFrame:
-    """Taxpayers whose carry-in neither a record nor the year before tells: a broken chain where they sold before."""
-    unknown = pl.col(f"{character}_record").is_null() & pl.col(f"{character}_computed").is_null()
-    sold_before = (pl.col("first_sale") < pl.col("tax_year")).fill_null(value=False)
+    """Taxpayers whose carry-in nothing tells: a broken chain, or a first year's empty cell."""
     return (
         people.join(taxed.select(RETURN), on=RETURN, how="semi")
-        .filter(unknown)
+        .filter(f"{character}_blind")
         .select(
             *RETURN,
             "taxpayer_id",
-            reason=pl.when(sold_before).then(pl.lit("carry_chain_broken")).otherwise(pl.lit("profile_cell_empty")),
-            column=pl.when(~sold_before).then(pl.lit(f"{character}_carry_in")),
+            reason=pl.when("broken").then(pl.lit("carry_chain_broken")).otherwise(pl.lit("profile_cell_empty")),
+            column=pl.when(~pl.col("broken")).then(pl.lit(f"{character}_carry_in")),
         )
     )
 

@@ -6,9 +6,10 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import StringIO
-from itertools import islice
+from itertools import chain, islice
+from typing import NamedTuple
 
 MAX_COLUMNS = 2_000
 MAX_CELL = 100_000
@@ -17,6 +18,11 @@ QUOTE_LENGTH = 60
 
 _DELIMITERS = (",", ";", "\t")
 _SAMPLE = 100
+_MOST_BROKEN = 100
+_END = "\x00"
+"""A last line that no text holds: what swallows it has a quote that never closes."""
+_OPEN = "a quote opens here and never closes, or a cell is too large: the line is not read"
+_MANY = "a quoted cell that spans lines {} to {}, each like a row: a quote does not close, the rows are not read"
 _SIGNATURES = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
@@ -42,33 +48,49 @@ class UnreadableError(Exception):
 class Sheet:
     """A delimited text file: its rows, the line (from 1) where each starts, how it was encoded and divided.
 
-    Empty lines are no rows.
+    Empty lines are no rows. `faults` says by line number which rows are not to be trusted as they are divided.
     """
 
     rows: list[list[str]]
     line_nos: list[int]
     encoding: str
     delimiter: str
+    faults: dict[int, str] = field(default_factory=dict)
+
+
+class _Row(NamedTuple):
+    line_no: int
+    cells: list[str]
+    last: int
+    fault: str | None
 
 
 def read_sheet(data: bytes) -> Sheet:
     """The rows of a delimited text file.
 
+    A line whose quote never closes is a row of its own, divided at every delimiter, with a fault: the lines after it are
+    read as if it were not there. A row that swallowed lines which look like rows has a fault too.
+
     Raises:
-        UnreadableError: the bytes are no text, or a row or cell is larger than any export makes it.
+        UnreadableError: the bytes are no text, or a row or cell is larger than any export makes it, or a hundred lines
+            have quotes that do not close.
     """
     text, encoding = _decode(data)
     delimiter, width = _shape(text)
-    rows, line_nos = [], []
-    for line_no, row in _read(text, delimiter):
+    rows, line_nos, faults = [], [], {}
+    for line_no, row, last, fault in _read(text, delimiter):
         cells = _unwrap(row, delimiter, width)
+        if last > line_no and (fault or _holds_rows(cells, delimiter, width)):
+            faults[line_no] = _MANY.format(line_no, last)
+        elif fault:
+            faults[line_no] = fault
         if len(cells) > MAX_COLUMNS:
             raise UnreadableError(f"line {line_no} has {len(cells)} columns, more than {MAX_COLUMNS}")
         if sum(map(len, cells)) > MAX_CELL and any(len(cell) > MAX_CELL for cell in cells):
             raise UnreadableError(f"line {line_no} has a cell of more than {MAX_CELL} characters")
         rows.append(cells)
         line_nos.append(line_no)
-    return Sheet(rows, line_nos, encoding, delimiter)
+    return Sheet(rows, line_nos, encoding, delimiter, faults)
 
 
 def sanitised(text: str, length: int = QUOTE_LENGTH) -> str:
@@ -96,8 +118,8 @@ def _shape(text: str) -> tuple[str, int]:
 
     def evidence(delimiter: str) -> tuple[int, int]:
         widths = Counter[int]()
-        for _, row in islice(_read(start, delimiter), _SAMPLE):
-            widths[len(_inner(row, delimiter) or row)] += 1
+        for row in islice(_read(start, delimiter), _SAMPLE):
+            widths[len(_inner(row.cells, delimiter) or row.cells)] += 1
         return max(((count, width) for width, count in widths.items() if width > 1), default=(0, 1))
 
     evidences = {delimiter: evidence(delimiter) for delimiter in _DELIMITERS}
@@ -105,16 +127,56 @@ def _shape(text: str) -> tuple[str, int]:
     return best, evidences[best][1]
 
 
-def _read(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter)
-    start = 1
+def _read(text: str, delimiter: str) -> Iterator[_Row]:
+    lines: Iterator[str] = chain(StringIO(text, newline=""), [_END])
+    before = 0
+    for _ in range(_MOST_BROKEN + 1):
+        record: list[str] = []
+        for row in _closed(lines, record, delimiter, before):
+            yield row
+            before = row.last
+        if record == [_END]:
+            return
+        broken, before = record[0].rstrip("\r\n"), before + 1
+        yield _Row(before, broken.split(delimiter), before, _OPEN)
+        lines = chain(record[1:], lines)
+    raise UnreadableError(f"more than {_MOST_BROKEN} lines have a quote that does not close, the last is line {before}")
+
+
+def _closed(lines: Iterator[str], record: list[str], delimiter: str, before: int) -> Iterator[_Row]:
+    """Rows until one that does not close before the end; `record` is then left with the lines that it took."""
+    reader = csv.reader(_noted(lines, record), delimiter=delimiter)
     try:
-        for row in reader:
-            if row:
-                yield start, row
-            start = reader.line_num + 1
+        for cells in reader:
+            if cells and cells[-1].endswith(_END):
+                return
+            first, before = before + 1, before + len(record)
+            fault = _OPEN if len(record) > 1 and not _strictly_quoted(record, delimiter) else None
+            yield _Row(first, cells, before, fault)
+            record.clear()
+    except csv.Error:  # a cell beyond the limit of the csv module
+        return
+
+
+def _noted(lines: Iterator[str], record: list[str]) -> Iterator[str]:
+    for line in lines:
+        record.append(line)
+        yield line
+
+
+def _strictly_quoted(record: list[str], delimiter: str) -> bool:
+    """Whether every closing quote ends its cell: one that opened another cell is followed by that cell's text."""
+    try:
+        list(csv.reader(record, delimiter=delimiter, strict=True))
     except csv.Error:
-        raise UnreadableError(f"the quotes do not match after line {start}, or a cell is too large") from None
+        return False
+    return True
+
+
+def _holds_rows(cells: list[str], delimiter: str, width: int) -> bool:
+    """Whether a line inside a cell, after its first, has as many delimiters as a row."""
+    inside = chain.from_iterable(cell.splitlines()[1:] for cell in cells)
+    return width > 1 and any(line.count(delimiter) >= width - 1 for line in inside)
 
 
 def _unwrap(row: list[str], delimiter: str, width: int) -> list[str]:
@@ -126,4 +188,5 @@ def _unwrap(row: list[str], delimiter: str, width: int) -> list[str]:
 def _inner(row: list[str], delimiter: str) -> list[str] | None:
     if len(row) != 1 or delimiter not in row[0]:
         return None
-    return next((cells for _, cells in _read(row[0], delimiter)), None)
+    inner = next(_read(row[0], delimiter), None)
+    return inner.cells if inner is not None and inner.fault is None else None

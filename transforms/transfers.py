@@ -20,38 +20,75 @@ WINDOW_AFTER = pl.duration(hours=48)
 WINDOW_BEFORE = pl.duration(hours=1)
 """And at most so long before it: exchanges book withdrawals when the block is confirmed."""
 TOLERANCE_PER_MILLE = 10
-"""Without a common hash, what arrives may fall short of what left by a fee inside the amount of at most 1 %."""
+"""What arrives may fall short of what left, beyond a stated fee, by a fee inside the amount of at most 1 %."""
+_ENDS = ("out_event_id", "in_event_id")
+SURE = 70
+"""A transfer with a lower score rests on time and a near amount alone."""
 
 
 class Matched(NamedTuple):
-    """The transfers, and the out and in events of which two pairings are equally good."""
+    """The transfers, and what looks like a move but was not booked as one."""
 
     transfers: pl.DataFrame
+    """schemas.ledger.Transfers."""
     ambiguous: pl.DataFrame
-    """event_id, asset, candidates."""
+    """event_id, asset, candidates: ends of equally good pairings, or of one hash whose amounts do not fit."""
+    crossing: pl.DataFrame
+    """event_id, asset: both ends of a move between accounts of different treatment. By law units that leave an IRA or
+    HSA are distributed and units that enter are contributed: no basis carries over (IRC 408(d), 223(f))."""
 
 
-def match(events: pl.DataFrame, forced: pl.DataFrame) -> Matched:
+def match(events: pl.DataFrame, forced: pl.DataFrame, accounts: pl.DataFrame) -> Matched:
     """Pair withdrawals and deposits of one taxpayer, one asset, two accounts.
 
     In this order, best score first: staff's override (100), the same transaction hash (99 with equal amounts or the
-    fee beside it, 95 with a fee inside), equal amounts by time (90 within an hour, 80 within a day, 70 later), a fee
-    inside the amount by time (65, 55, 45). Each event is used once; of two pairings that tie none is taken.
+    fee beside it, 95 with a fee inside), equal amounts (or less by exactly the stated fee) by time (90 within an hour,
+    80 within a day, 70 later), a fee inside the amount by time (65, 55, 45). Each event is used once; of two pairings
+    that tie none is taken. A fee inside is the stated fee in the coin, at most 1 % of what left, or both; staff's word
+    alone goes further. Events of one hash whose amounts do not fit so, or of which several together make up what left,
+    stay open.
 
     Args:
         events: Events.
         forced: pairs that staff say belong together: out_event_id, in_event_id.
+        accounts: account_id, treatment; empty is taxable.
     """
     outs = _ends(events, OUT_KINDS, "sent")
     ins = _ends(events, IN_KINDS, "received")
-    pairs = pl.concat([_forced(outs, ins, forced), _by_hash(outs, ins), _by_amount(outs, ins)])
+    said, hashed = _forced(outs, ins, forced), _by_hash(outs, ins)
+    misfits = _misfits(hashed).join(said, on="out_event_id", how="anti").join(said, on="in_event_id", how="anti")
+    held = [misfits["out_event_id"].implode(), misfits["in_event_id"].implode()]
+    free = ~pl.col("out_event_id").is_in(held[0]) & ~pl.col("in_event_id").is_in(held[1])
+    pairs = pl.concat([said, *(p.filter(_fits() & free) for p in (hashed, _by_amount(outs, ins)))])
     best = pairs.sort("score", descending=True).unique(["out_event_id", "in_event_id"], keep="first")
     chosen, ambiguous = _choose(best)
-    transfers = chosen.with_columns(
+    crosses = _treatment(accounts, chosen["out_account_id"]) != _treatment(accounts, chosen["in_account_id"])
+    transfers = chosen.filter(~crosses).with_columns(
         transfer_id=content_id("tr-", "out_event_id", "in_event_id"),
         fee_quantity=(pl.col("out_quantity") - pl.col("quantity")).cast(QUANTITY),
     )
-    return Matched(conform(transfers, Transfers).sort("transfer_id"), ambiguous)
+    return Matched(
+        conform(transfers, Transfers).sort("transfer_id"),
+        pl.concat([ambiguous, _candidates(misfits)]).sort("event_id", "asset"),
+        _ends_of(chosen.filter(crosses)).unique().sort("event_id", "asset"),
+    )
+
+
+def doubtful(transfers: pl.DataFrame) -> pl.DataFrame:
+    """Transfers booked on time and a near amount alone (score below 70), to be confirmed: `Transfers` and `event_id`.
+
+    `event_id` is the withdrawal; staff confirm or part the pair by an override of field transfer.
+    """
+    return transfers.filter(pl.col("score") < SURE).with_columns(event_id="out_event_id")
+
+
+def _treatment(accounts: pl.DataFrame, account_id: pl.Series) -> pl.Series:
+    """The treatment of each account; one without a row or a word is taxable."""
+    known = account_id.alias("account_id").to_frame().join(
+        accounts.select("account_id", "treatment").unique("account_id"), on="account_id", how="left",
+        maintain_order="left",
+    )  # fmt: skip
+    return known["treatment"].fill_null("taxable")
 
 
 def _ends(events: pl.DataFrame, kinds: tuple[str, ...], side: str) -> pl.DataFrame:
@@ -65,38 +102,63 @@ def _ends(events: pl.DataFrame, kinds: tuple[str, ...], side: str) -> pl.DataFra
         pl.col(f"{side}_asset").alias("asset"),
         pl.col(f"{side}_quantity").alias(f"{end}_quantity"),
         pl.col("occurred_at").alias(f"{end}_at"),
+        pl.when(pl.col("fee_asset") == pl.col(f"{side}_asset")).then("fee_quantity").alias(f"{end}_fee"),
         pl.col("tx_id").str.to_lowercase().str.strip_prefix("0x").alias("hash"),
     )
 
 
 def _scored(pairs: pl.DataFrame, score: pl.Expr, matched_by: str) -> pl.DataFrame:
-    """Candidate pairs between two accounts of one taxpayer in which no more arrives than left."""
+    """Candidate pairs between two accounts of one taxpayer; `stated` is the fee in the coin that either end names."""
     lag = (pl.col("in_at") - pl.col("out_at")).abs()
     return (
         pairs.filter(
             (pl.col("out_taxpayer_id") == pl.col("in_taxpayer_id"))
             & (pl.col("out_account_id") != pl.col("in_account_id"))
-            & (pl.col("in_quantity") <= pl.col("out_quantity"))
         )
         .with_columns(
-            score=score.cast(pl.Int64), matched_by=pl.lit(matched_by), lag=lag, quantity=pl.col("in_quantity")
+            score=score.cast(pl.Int64), matched_by=pl.lit(matched_by), lag=lag, quantity=pl.col("in_quantity"),
+            stated=_stated(),
         )
         .select(
             "out_event_id", "in_event_id", "out_taxpayer_id", "in_taxpayer_id", "asset",
-            "quantity", "out_quantity", "score", "matched_by", "lag", "out_account_id", "in_account_id",
+            "quantity", "out_quantity", "stated", "score", "matched_by", "lag", "out_account_id", "in_account_id",
         )
     )  # fmt: skip
 
 
+def _stated() -> pl.Expr:
+    """The fee in the moved coin that either end names; both naming one name the same."""
+    return pl.coalesce("out_fee", "in_fee", pl.lit(0, QUANTITY))
+
+
+def _fits() -> pl.Expr:
+    """No more arrives than left, and the rest is the stated fee, a small fee inside the amount, or both."""
+    return _makes_up(pl.col("quantity"))
+
+
+def _makes_up(arrived: pl.Expr) -> pl.Expr:
+    gap = pl.col("out_quantity") - arrived
+    beyond = pl.when(gap >= pl.col("stated")).then(gap - pl.col("stated")).otherwise(gap)
+    return (gap >= 0) & (beyond * 1000 <= pl.col("out_quantity") * TOLERANCE_PER_MILLE)
+
+
 def _forced(outs: pl.DataFrame, ins: pl.DataFrame, forced: pl.DataFrame) -> pl.DataFrame:
     pairs = forced.join(outs.drop("hash"), on="out_event_id").join(ins.drop("hash"), on=["in_event_id", "asset"])
-    return _scored(pairs, pl.lit(100), "override")
+    return _scored(pairs, pl.lit(100), "override").filter(pl.col("quantity") <= pl.col("out_quantity"))
 
 
 def _by_hash(outs: pl.DataFrame, ins: pl.DataFrame) -> pl.DataFrame:
     pairs = outs.filter(pl.col("hash").is_not_null()).join(ins, on=["hash", "asset"])
     equal = pl.col("in_quantity") == pl.col("out_quantity")
     return _scored(pairs, pl.when(equal).then(99).otherwise(95), "hash")
+
+
+def _misfits(hashed: pl.DataFrame) -> pl.DataFrame:
+    """Pairs of one hash that are no transfer: neither end fits any other, or several arrivals make up what left."""
+    fit = hashed.filter(_fits())
+    lone = hashed.join(fit, on="out_event_id", how="anti").join(fit, on="in_event_id", how="anti")
+    split = (pl.len().over("out_event_id") > 1) & _makes_up(pl.col("quantity").sum().over("out_event_id"))
+    return pl.concat([lone, hashed.filter(split)]).unique(["out_event_id", "in_event_id"])
 
 
 def _by_amount(outs: pl.DataFrame, ins: pl.DataFrame) -> pl.DataFrame:
@@ -110,14 +172,15 @@ def _by_amount(outs: pl.DataFrame, ins: pl.DataFrame) -> pl.DataFrame:
     ).filter(
         (pl.col("in_at") >= pl.col("out_at") - WINDOW_BEFORE)
         & (pl.col("in_at") <= pl.col("out_at") + WINDOW_AFTER)
+        & (pl.col("in_quantity") <= pl.col("out_quantity"))
         & (pl.col("hash").is_null() | pl.col("hash_right").is_null() | (pl.col("hash") == pl.col("hash_right")))
     )
-    equal = pl.col("in_quantity") == pl.col("out_quantity")
-    close = (pl.col("out_quantity") - pl.col("in_quantity")) * 1000 <= pl.col("out_quantity") * TOLERANCE_PER_MILLE
+    gap = pl.col("out_quantity") - pl.col("in_quantity")
+    equal = (gap == 0) | (gap == _stated())
     hours = (pl.col("in_at") - pl.col("out_at")).abs().dt.total_minutes() / 60
     by_time = pl.when(hours <= 1).then(90).when(hours <= 24).then(80).otherwise(70)
     score = pl.when(equal).then(by_time).otherwise(by_time - 25)
-    return _scored(near.filter(equal | close), score, "amount")
+    return _scored(near, score, "amount")
 
 
 class _Pair(NamedTuple):
@@ -150,7 +213,8 @@ def _choose(pairs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         else:
             used |= ends
             taken.append(index)
-    return ordered[taken] if taken else ordered.clear(), _open(ordered, tied)
+    ambiguous = _candidates(ordered).filter(pl.col("event_id").is_in(sorted(tied)))
+    return ordered[taken] if taken else ordered.clear(), ambiguous
 
 
 def _as_good(rows: list[_Pair], index: int) -> Iterator[_Pair]:
@@ -161,16 +225,11 @@ def _as_good(rows: list[_Pair], index: int) -> Iterator[_Pair]:
         yield row
 
 
-def _open(pairs: pl.DataFrame, tied: set[str]) -> pl.DataFrame:
-    ends = pl.concat(
-        [
-            pairs.select(event_id="out_event_id", asset="asset"),
-            pairs.select(event_id="in_event_id", asset="asset"),
-        ]
-    )
-    return (
-        ends.filter(pl.col("event_id").is_in(sorted(tied)))
-        .group_by("event_id", "asset")
-        .agg(candidates=pl.len().cast(pl.Int64))
-        .sort("event_id")
-    )
+def _ends_of(pairs: pl.DataFrame) -> pl.DataFrame:
+    """event_id, asset: both ends of each pair."""
+    return pl.concat([pairs.select("asset", event_id=end).select("event_id", "asset") for end in _ENDS])
+
+
+def _candidates(pairs: pl.DataFrame) -> pl.DataFrame:
+    """event_id, asset, candidates: in how many of the pairs an event is."""
+    return _ends_of(pairs).group_by("event_id", "asset").agg(candidates=pl.len().cast(pl.Int64)).sort("event_id")

@@ -5,6 +5,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from schemas import gate
 from schemas.tax import Form8949, Gains, Income
 from tests.transforms.frames import frame
 from transforms import forms
@@ -124,6 +125,7 @@ def test_the_lines_of_one_sale_sum_to_the_sale():
     thirds = ["33.333333", "33.333334", "33.333333"]
     pieces = [{**PIECE, "lot_id": str(n), "proceeds": p, "basis": "10.004", "gain": "1"} for n, p in enumerate(thirds)]
     form = forms.form_8949(frame(Gains, *pieces), REPORTED)
+    assert gate.check(form, Form8949).rejected.is_empty()
     assert str(form["proceeds"].sum()) == "100.00"
     assert str(form["basis"].sum()) == "30.01"  # 30.012
 

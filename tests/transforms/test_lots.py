@@ -18,7 +18,7 @@ from tests.transforms.frames import frame
 from transforms import lots
 from transforms.holding import long_term_from
 
-NO_WALLETS = pl.DataFrame(schema={"account_id": pl.String, "wallet": pl.String})
+NO_WALLETS = pl.DataFrame(schema={"account_id": pl.String, "wallet": pl.String, "treatment": pl.String})
 
 
 def row(movement: str, at: str, quantity: int | str, amount: int | str | None = None, **cells: Any) -> dict[str, Any]:
@@ -189,7 +189,8 @@ def allocation(*rows: tuple[str, str, int, int]) -> pl.DataFrame:
         {"account_id": account, "acquired_at": f"{day}T12:00:00", "quantity": units, "basis": basis}
         for account, day, units, basis in rows
     ]
-    return frame(Allocations2025, *cells, taxpayer_id="jane", asset="BTC", kind="specific")
+    in_time = {"kind": "specific", "completed_at": "2024-12-30T15:00:00"}
+    return frame(Allocations2025, *cells, taxpayer_id="jane", asset="BTC", **in_time)
 
 
 def test_e2_10_the_universal_pool_sells_any_wallets_basis_while_units_stay_where_they_are() -> None:
@@ -202,8 +203,7 @@ def test_e2_10_the_universal_pool_sells_any_wallets_basis_while_units_stay_where
 
 
 def test_e2_10_a_valid_allocation_splits_the_unused_80() -> None:
-    rows = allocation(("XYZ", "2020-01-01", 4, 20), ("GHI", "2019-01-01", 10, 10), ("GHI", "2020-01-01", 10, 50))
-    book = run(REV_PROC, universal=True, allocations=rows)
+    book = run(REV_PROC, universal=True, allocations=ALLOCATED)
     expected = [("GHI", "one:received", "10", "10", "known"), ("GHI", "five:received", "10", "50", "known"),
                 ("XYZ", "five:received", "4", "20", "known")]  # fmt: skip
     assert held(book, 2025, "pool", "lot_id", "quantity", "basis", "basis_status") == sorted(expected)
@@ -211,6 +211,7 @@ def test_e2_10_a_valid_allocation_splits_the_unused_80() -> None:
     assert set(book.lot_moves["transfer_id"]) == {"allocation-2025"}
 
 
+ALLOCATED = allocation(("XYZ", "2020-01-01", 4, 20), ("GHI", "2019-01-01", 10, 10), ("GHI", "2020-01-01", 10, 50))
 INVALID = {
     "none": allocation(),
     "units by account": allocation(("XYZ", "2019-01-01", 5, 5), ("GHI", "2019-01-01", 5, 5), ("GHI", "2020-01-01", 14, 70)),
@@ -233,9 +234,72 @@ def test_e2_10_without_a_valid_allocation_80_enters_2025_unallocated_never_104(w
     ]
 
 
+SALE = row("dispose", "2025-06-02", 1, 50, account_id="GHI")
+
+
+@pytest.mark.parametrize(
+    ("stamps", "reason"),
+    [
+        # specific: before the earlier of the first sale and the due date, 2026-10-15 (s. 5.02(4))
+        ({"completed_at": "2025-06-02T11:59:59"}, None),
+        ({"completed_at": "2025-06-02T12:00:00"}, "the allocation was completed after the first sale since 2025"),
+        ({"completed_at": "2026-11-01T00:00:00"}, "the allocation was completed after the first sale since 2025"),
+        ({"completed_at": None}, "the allocation has no completed_at"),
+        # global: the rule before 2025, completed before the later of the two (s. 5.02(5))
+        ({"kind": "global", "rule_recorded_at": "2024-12-31T23:59:59", "completed_at": "2026-10-14T23:00:00"}, None),
+        ({"kind": "global", "rule_recorded_at": "2024-12-31T23:59:59", "completed_at": "2026-10-15T00:00:00"},
+         "the global allocation was completed after both its dates"),
+        ({"kind": "global", "rule_recorded_at": "2025-01-01T00:00:00"}, "the global rule was not recorded before 2025"),
+        ({"kind": "global"}, "the global allocation has no rule_recorded_at"),
+        ({"kind": "global", "rule_recorded_at": "2024-12-01T00:00:00", "completed_at": None},
+         "the allocation has no completed_at"),
+    ],
+)  # fmt: skip
+def test_an_allocation_out_of_time_does_not_count(stamps: dict[str, str | None], reason: str | None) -> None:
+    given_in_time = {"kind": "specific", "completed_at": "2024-12-30T15:00:00"}
+    rows = frame(
+        Allocations2025,
+        *ALLOCATED.drop("kind", "completed_at", "rule_recorded_at").to_dicts(),
+        **given_in_time | stamps,
+    )
+    book = run([*REV_PROC, SALE], universal=True, allocations=rows)
+    assert book.faults.select("fault", "reason").rows() == (
+        [] if reason is None else [("universal_unallocated", reason)]
+    )
+    assert set(book.closing_lots.filter(tax_year=2025)["basis_status"]) == {"unallocated" if reason else "known"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "completed_at", "holds"),
+    [
+        ("specific", "2026-10-14T23:59:59", True),
+        ("specific", "2026-10-15T00:00:00", False),
+        ("global", "2026-11-01T00:00:00", True),  # still open for what was never sold since 2025
+    ],
+)
+def test_without_a_sale_since_2025_only_the_due_date_counts_and_a_global_one_stays_open(
+    kind: str, completed_at: str, holds: bool
+) -> None:
+    cells = {"kind": kind, "completed_at": completed_at, "rule_recorded_at": "2024-12-01T00:00:00"}
+    rows = frame(Allocations2025, *ALLOCATED.drop(*cells).to_dicts(), **cells)
+    assert run(REV_PROC, universal=True, allocations=rows).faults.is_empty() is holds
+
+
+def test_an_own_move_is_no_transfer_that_closes_the_allocation() -> None:
+    # Rev. Proc. 2024-28 s. 3.11: a transfer is one to another taxpayer
+    moved = [
+        row("depart", "2025-01-02", 1, account_id="XYZ", link="t"),
+        row("arrive", "2025-01-02", 1, account_id="GHI", link="t"),
+    ]
+    late = ALLOCATED.with_columns(
+        completed_at=pl.lit(dt.datetime(2025, 2, 1, tzinfo=dt.UTC)).cast(pl.Datetime("us", "UTC"))
+    )
+    assert run([*REV_PROC, *moved], universal=True, allocations=late).faults.is_empty()
+
+
 def test_a_universal_pool_that_lies_in_one_wallet_needs_no_allocation() -> None:
     rows = [row("acquire", "2019-01-01", 1, 10), row("acquire", "2020-01-01", 2, 50, account_id="b")]
-    wallets = pl.DataFrame({"account_id": ["a", "b"], "wallet": ["w", "w"]})
+    wallets = pl.DataFrame({"account_id": ["a", "b"], "wallet": ["w", "w"], "treatment": ["taxable", "taxable"]})
     book = run(rows, universal=True, wallets=wallets)
     assert book.faults.is_empty()
     assert held(book, 2025, "pool", "account_id", "basis", "basis_status") == [
@@ -431,6 +495,67 @@ def test_accounts_of_one_wallet_share_its_lots() -> None:
     assert pieces(run(rows), "account_id", "gain") == [("y", "5")]
 
 
+def test_a_lot_that_lies_in_two_accounts_of_a_wallet_is_one_piece_of_a_sale() -> None:
+    # 2 bought at 20 each, one moved within the wallet; 1.5 sold for 75: one line, 75 - 30 = 45
+    rows = [
+        row("acquire", "2025-03-03", 2, 40, wallet="w"),
+        row("depart", "2025-04-03", 1, wallet="w", link="t"),
+        row("arrive", "2025-04-03", 1, account_id="b", wallet="w", link="t"),
+        row("dispose", "2025-06-02", "1.5", 75, wallet="w"),
+    ]
+    assert pieces(run(rows), "lot_id", "quantity", "proceeds", "basis", "gain") == [
+        ("e000:received", "1.5", "75", "30", "45")
+    ]
+
+
+IRA = pl.DataFrame({"account_id": ["ira"], "wallet": ["ira/ira"], "treatment": ["ira"]})
+
+
+def test_a_universal_pool_holds_no_lots_of_an_ira() -> None:
+    # FIFO over one pool would sell the IRA's older lot at 5,000; the taxpayer's own cost 50,000
+    rows = [
+        row("acquire", "2020-03-03", 1, 5000, account_id="ira", wallet="ira/ira", e="theirs"),
+        row("acquire", "2021-03-03", 1, 50000, e="own"),
+        row("dispose", "2023-06-02", 1, 30000),
+    ]
+    book = run(rows, universal=True, wallets=IRA)
+    assert pieces(book, "lot_id", "gain") == [("own:received", "-20000")]
+    assert held(book, 2023, "pool", "account_id", "quantity") == [("ira/ira", "ira", "1")]
+    assert held(book, 2025, "pool", "account_id", "basis", "basis_status") == [("ira/ira", "ira", "5000", "known")]
+    assert book.faults.is_empty()
+
+
+def test_an_account_of_a_universal_client_that_sells_more_than_it_holds_is_told() -> None:
+    # the pool may choose b's basis, but where did a's units come from?
+    rows = [
+        row("acquire", "2020-03-03", 3, 30, account_id="b"),
+        row("acquire", "2021-03-03", "0.5", 10),
+        row("dispose", "2023-06-02", 2, 100, e="sale"),
+    ]
+    book = run(rows, universal=True, last=2024)
+    assert pieces(book, "lot_id", "quantity", "basis") == [("e000:received", "2", "20")]
+    told = book.faults.select("taxpayer_id", "fault", "tax_year", "account_id", "asset", "event_id", "quantity",
+                              "dollars_at_stake", "movement")  # fmt: skip
+    assert told.rows() == [
+        ("jane", "account_overdrawn", 2023, "a", "BTC", "sale", Decimal("1.5"), Decimal(75), "dispose")
+    ]
+    # what the pool still holds is all there, in the account that holds units
+    assert held(book, 2023, "account_id", "quantity", "basis") == [("b", "0.5", "10"), ("b", "1", "10")]
+
+
+def test_a_move_out_of_an_account_of_a_universal_client_that_is_empty_is_told() -> None:
+    rows = [
+        row("acquire", "2020-03-03", 1, 30, account_id="b"),
+        row("depart", "2023-06-02", 1, link="t"),
+        row("arrive", "2023-06-02", 1, account_id="c", link="t"),
+    ]
+    book = run(rows, universal=True, last=2023)
+    assert book.faults.select("fault", "account_id", "quantity", "movement").rows() == [
+        ("account_overdrawn", "a", Decimal(1), "depart")
+    ]
+    assert sum(Decimal(units) for (units,) in held(book, 2023, "quantity")) == 1
+
+
 def test_a_book_that_breaks_stops_its_own_taxpayer_alone() -> None:
     rows = [
         row("acquire", "2025-01-01", 1, 10),
@@ -517,6 +642,7 @@ def test_the_book_is_the_naive_book(rows: list[dict[str, Any]]) -> None:
     moved = movements(rows)
     book = run(moved, first=2023, last=2027)
     naive = naive_lots.run(as_naive(moved), 2023, 2027)
+    assert book.gains.select("disposal_id", "lot_id").is_unique().all()
     assert found(book) == naive.pieces
     assert {year: closing(book, year) for year in naive.closing} == naive.closing
 
@@ -537,7 +663,9 @@ def test_a_run_from_a_year_s_closing_lots_gives_the_rows_of_a_full_run(
     # a third of a dollar and more: the rounding of pieces must not depend on where the run began
     odd = [r | {"amount": r["amount"] * 1000 // 7} if r.get("amount") else r for r in rows]
     moved = movements(odd)
-    wallets = pl.DataFrame({"account_id": list(WALLETS), "wallet": list(WALLETS.values())})
+    wallets = pl.DataFrame({"account_id": list(WALLETS), "wallet": list(WALLETS.values())}).with_columns(
+        treatment=pl.lit("taxable")
+    )
     whole = run(moved, first=2023, last=2027, universal=universal, wallets=wallets)
     opening = lots.opening_slots(whole.closing_lots, whole.lots.filter(pl.col("tax_year") <= year), year)
     later = run(moved, first=year + 1, last=2027, universal=universal, wallets=wallets, opening=opening)

@@ -105,3 +105,27 @@ def test_row_order_is_kept_and_no_exit_is_doubled() -> None:
     assert result["lot_method"].to_list() == ["hifo"] * 9 + ["fifo"] * 3
     assert result.columns.count("lot_method") == 1
     assert isinstance(result, pl.DataFrame)
+
+
+def late(zone: str | None, **stamps: str) -> list[str]:
+    """Why an allocation of jane's does not count; her one sale is of 2025-06-02 16:00 UTC."""
+    cells = {"taxpayer_id": "jane", "asset": "BTC", "completed_at": "2024-12-30T15:00:00", "kind": "specific"} | stamps
+    sales = frame(
+        Movements, {"taxpayer_id": "jane", "asset": "BTC", "occurred_at": "2025-06-02T16:00:00", "tax_year": 2025}
+    )
+    zones = pl.DataFrame({"taxpayer_id": ["jane"], "valid_from": [dt.date(2009, 1, 1)], "time_zone": [zone or "UTC"]})
+    return out_of_time(frame(Allocations2025, cells), sales, zones)["reason"].to_list()
+
+
+def test_an_allocation_s_days_are_those_of_the_taxpayer_s_own_clock() -> None:
+    # Rev. Proc. 2024-28 s. 3.10: 2025-01-01 01:00 UTC is still 31 December 2024 in New York
+    rule = {"kind": "global", "rule_recorded_at": "2025-01-01T01:00:00"}
+    assert late("America/New_York", **rule) == []
+    assert late(None, **rule) == ["the global rule was not recorded before 2025"]
+
+
+def test_another_taxpayer_s_or_asset_s_sale_does_not_close_an_allocation() -> None:
+    after = {"completed_at": "2025-07-01T00:00:00"}
+    assert late(None, **after) == ["the allocation was completed after the first sale since 2025"]
+    assert late(None, **after, asset="ETH") == []
+    assert late(None, **after, taxpayer_id="brian") == []

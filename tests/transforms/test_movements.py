@@ -50,11 +50,11 @@ def move(*events: dict[str, Any], transfers: list[dict[str, Any]] | None = None,
     firm = {
         "acquisitions": frame(Acquisitions), "opening_lots": frame(OpeningLots), "positions": frame(Positions),
         "lot_orders": frame(LotOrders), "filed_methods": frame(FiledMethods), "basis_pools": frame(BasisPools),
+        "accounts": ACCOUNTS,
     } | tables  # fmt: skip
     result = movements(
         frame(Events, *events),
         frame(Transfers, *links, out_taxpayer_id="jane", in_taxpayer_id="jane"),
-        accounts=ACCOUNTS,
         zones=ZONES,
         **firm,
     )
@@ -74,10 +74,13 @@ def asked(moved: Moved) -> list[tuple[str, str | None]]:
     return list(moved.questions.select("question", "event_id").iter_rows())
 
 
+def book(moved: Moved) -> lots.LotBook:
+    return lots.run(moved.movements, lots.no_opening(), set(), frame(Allocations2025), wallets(ACCOUNTS), (2009, 2026))
+
+
 def gains(moved: Moved) -> dict[str, tuple[str, str]]:
     """What the lot book makes of it: disposal -> basis and gain."""
-    book = lots.run(moved.movements, lots.no_opening(), set(), frame(Allocations2025), wallets(ACCOUNTS), (2009, 2026))
-    return {d: (plain(b), plain(g)) for d, b, g in book.gains.select("disposal_id", "basis", "gain").iter_rows()}
+    return {d: (plain(b), plain(g)) for d, b, g in book(moved).gains.select("disposal_id", "basis", "gain").iter_rows()}
 
 
 BOUGHT = event("a0", "buy", "2025-01-10", sent="5 USD", received="10 A", value=5)
@@ -214,6 +217,46 @@ def test_fees_inside_and_beside_the_amount_are_two_disposals() -> None:
     ]
 
 
+TEN = event("buy", "buy", "2025-01-10", sent="1000 USD", received="10 A", value=1000)
+
+
+@pytest.mark.parametrize(
+    ("stated", "fee_value", "legs", "asks"),
+    [
+        ("1", 150, [("out:sent", "depart", "9", None), ("out:fee", "dispose", "1", "150")], []),  # it is that one fee
+        ("0.4", 60, [("out:sent", "depart", "9", None), ("out:sent", "dispose", "0.6", "90"),
+                 ("out:fee", "dispose", "0.4", "60")], []),  # it and the rest of what did not arrive
+        ("2", 300, [("out:sent", "depart", "9", None), ("out:sent", "dispose", "1", "150"),
+               ("out:fee", "dispose", "2", "300")], [("transfer_fee_doubtful", "out")]),  # more than did not arrive
+    ],
+)  # fmt: skip
+def test_a_fee_stated_in_the_moved_coin_and_inside_the_amount_is_one_fee(
+    stated: str, fee_value: int, legs: list[tuple[Any, ...]], asks: list[tuple[str, str]]
+) -> None:
+    # 10 A leave, 9 arrive, a price of 150 (E2.8: the units of the fee are disposed of once, at their value)
+    out = event(
+        "out",
+        "withdrawal",
+        "2025-06-01",
+        sent="10 A",
+        fee=f"{stated} A",
+        value=1500,
+        fee_value=fee_value,
+    )
+    moved = move(TEN, out, IN, transfers=[PAIR])
+    assert table(moved, "movement_id", "movement", "quantity", "amount")[1:-1] == legs
+    assert asked(moved) == asks
+    if asks:
+        assert moved.questions.select("account_id", "asset", "dollars_at_stake").row(0) == ("a", "A", Decimal(300))
+
+
+def test_a_fee_that_only_the_deposit_states_is_the_part_that_did_not_arrive() -> None:
+    came = IN | event("in", "deposit", "2025-06-02", received="9 A", fee="1 A", fee_value=150)
+    moved = move(TEN, OUT, came | {"account_id": "b"}, transfers=[PAIR])
+    assert gains(moved) == {"out:fee": ("100", "50")}
+    assert asked(moved) == []
+
+
 def test_a_deposit_dated_before_its_withdrawal_pulls_the_departure_to_its_instant() -> None:
     early = IN | event("in", "deposit", "2024-12-31T23:59:00", received="9 A")
     late = OUT | event("out", "withdrawal", "2025-01-01T00:01:00", sent="9 A", value=1350)
@@ -274,6 +317,31 @@ def test_a_gift_without_the_donor_s_basis_is_unknown_and_asked(record: dict[str,
     assert asked(moved) == [("basis_missing_gift", "gift")]
 
 
+def test_a_gift_whose_value_when_given_is_not_known_has_no_basis_yet() -> None:
+    # E2.7 would make the loss basis the lower value: without it a sale below 10,000 is no known loss
+    moved = move(GIFT | {"usd_value": None}, acquisitions=given(donor_basis=10000))
+    assert table(moved, "amount", "loss_amount", "basis_status") == [(None, None, "unknown")]
+    assert asked(moved) == [("basis_missing_gift", "gift")]
+
+
+@pytest.mark.parametrize(
+    ("proceeds", "date_acquired", "acquired_at", "gain"),
+    [
+        (5000, DAY(2025, 3, 1), "2025-03-01T17:00:00", "-1000"),  # a loss runs from the gift
+        (8000, DAY(2019, 12, 31), "2020-01-01T03:00:00", "0"),
+        (12000, DAY(2019, 12, 31), "2020-01-01T03:00:00", "2000"),  # a gain has the donor's date
+    ],
+)
+def test_e2_7_the_date_acquired_of_a_piece_goes_with_the_basis_used(
+    proceeds: int, date_acquired: DAY, acquired_at: str, gain: str
+) -> None:
+    sale = event("s", "sell", "2025-09-01", sent="1 A", received=f"{proceeds} USD", value=proceeds)
+    moved = move(GIFT, sale, acquisitions=given(donor_basis=10000))
+    piece = book(moved).gains.row(0, named=True)
+    assert (piece["date_acquired"], plain(piece["gain"])) == (date_acquired, gain)
+    assert piece["acquired_at"] == dt.datetime.fromisoformat(acquired_at).replace(tzinfo=dt.UTC)
+
+
 def test_a_gift_whose_donor_s_date_is_not_known_starts_today_and_says_so() -> None:
     moved = move(GIFT, acquisitions=given(donor_basis=4000, donor_acquired_at=None))
     assert table(moved, "date_acquired", "basis_status") == [(DAY(2025, 3, 1), "assumed")]
@@ -300,7 +368,7 @@ def test_opening_lots_enter_at_their_own_date_with_ids_from_their_content() -> N
     rows = [
         cells | {"acquired_at": "2016-01-01T03:00:00", "basis": 30},
         cells | {"acquired_at": "2016-01-01T03:00:00", "basis": 30},
-        cells | {"acquired_at": "2024-06-01T12:00:00", "basis": 9, "loss_basis": 5, "origin": "gift"},
+        cells | {"acquired_at": "2024-06-01T12:00:00", "basis": 9, "origin": "gift"},
         cells | {"acquired_at": "2024-06-01T12:00:00", "origin": "inheritance"},
     ]
     moved = move(BOUGHT, opening_lots=frame(OpeningLots, *rows))
@@ -309,10 +377,38 @@ def test_opening_lots_enter_at_their_own_date_with_ids_from_their_content() -> N
         == [(2015, "ledger", "30", "30", DAY(2015, 12, 31), DAY(2017, 1, 1), DAY(2017, 1, 1), "buy", "known")] * 2
     )
     late = sorted(table(moved, "amount", "loss_amount", "long_term_from", "basis_status")[2:4], key=str)
-    assert late == [("9", "5", DAY(2025, 6, 2), "known"), (None, None, DAY(2024, 6, 1), "unknown")]
+    assert late == [("9", "9", DAY(2025, 6, 2), "known"), (None, None, DAY(2024, 6, 1), "unknown")]
     other = move(BOUGHT, opening_lots=frame(OpeningLots, *rows[::-1]))
     assert other.movements.equals(moved.movements)
     assert moved.movements["movement_id"].n_unique() == 5
+
+
+OLD_GIFT = {
+    "taxpayer_id": "jane", "account_id": "b", "asset": "A", "quantity": 1, "origin": "gift", "basis": 9, "loss_basis": 5,
+    "acquired_at": "2020-01-01T12:00:00",
+}  # fmt: skip
+
+
+def test_an_opening_gift_worth_less_than_its_basis_counts_losses_from_the_day_it_was_made() -> None:
+    # IRC 1015(a), 1223(2): given on 2024-06-02 03:00 UTC, which is 1 June in New York; a loss is long from 2025-06-02
+    row = OLD_GIFT | {"loss_acquired_at": "2024-06-02T03:00:00"}
+    moved = move(BOUGHT, opening_lots=frame(OpeningLots, row))
+    expected = ("9", "5", DAY(2020, 1, 1), DAY(2021, 1, 2), DAY(2025, 6, 2), "gift", "known", DAY(2024, 6, 1))
+    assert table(moved, *LOT, "loss_date_acquired")[0] == expected
+    assert asked(moved) == []
+
+
+def test_an_opening_gift_with_a_loss_basis_and_no_day_of_the_gift_is_unknown_and_asked() -> None:
+    moved = move(BOUGHT, opening_lots=frame(OpeningLots, OLD_GIFT))
+    assert table(moved, "amount", "loss_amount", "basis_status")[0] == (None, None, "unknown")
+    asks = moved.questions.select("question", "taxpayer_id", "account_id", "asset", "tax_year", "dollars_at_stake")
+    assert asks.rows() == [("basis_missing_gift", "jane", "b", "A", 2020, Decimal(9))]
+
+
+def test_an_opening_loss_basis_that_is_not_below_the_basis_is_the_basis() -> None:
+    # IRC 1015(a): the value at the gift counts for a loss only where the donor's basis is greater
+    moved = move(BOUGHT, opening_lots=frame(OpeningLots, OLD_GIFT | {"loss_basis": 12}))
+    assert table(moved, "amount", "loss_amount", "loss_date_acquired")[0] == ("9", "9", DAY(2020, 1, 1))
 
 
 def test_a_migration_carries_basis_over_and_a_wrap_does_where_that_is_the_stand() -> None:
@@ -365,6 +461,30 @@ def test_early_disposals_ask_for_the_filed_method_and_several_wallets_for_the_po
     filed = frame(FiledMethods, {"taxpayer_id": "jane", "tax_year": 2021, "method": "fifo"})
     assert move(sale, second, basis_pools=pools, filed_methods=filed).questions.is_empty()
     assert universal_taxpayers(pools) == {"jane"}
+
+
+def test_accounts_of_different_treatment_share_no_wallet() -> None:
+    # what lies in an IRA is the trustee's (IRC 408(a)): naming one device for both does not mix the lots
+    accounts = frame(
+        Accounts,
+        {"account_id": "own", "wallet": "ledger", "treatment": "taxable"},
+        {"account_id": "also", "wallet": "ledger"},
+        {"account_id": "ira", "wallet": "ledger", "treatment": "ira"},
+        {"account_id": "hsa", "treatment": "hsa"},
+    )
+    assert wallets(accounts).rows() == [
+        ("own", "ledger", "taxable"),
+        ("also", "ledger", "taxable"),
+        ("ira", "ledger/ira", "ira"),
+        ("hsa", "hsa/hsa", "hsa"),
+    ]
+
+
+def test_an_ira_beside_one_own_wallet_raises_no_question_of_pools() -> None:
+    accounts = ACCOUNTS.with_columns(treatment=pl.when(pl.col("account_id") == "b").then(pl.lit("ira")))
+    sale = event("s", "sell", "2021-05-01", sent="1 A", received="3 USD", value=3)
+    second = event("b", "buy", "2020-05-01", sent="1 USD", received="1 A", value=1, account_id="b")
+    assert asked(move(sale, second, accounts=accounts)) == [("filed_method_missing", None)]
 
 
 def test_no_events_no_movements() -> None:

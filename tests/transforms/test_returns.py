@@ -269,12 +269,62 @@ def test_a_joint_record_is_split_in_halves_where_nothing_is_computed():
     assert halves == {"ann": Decimal("2500.01"), "bob": Decimal("2500.00")}
 
 
-def test_a_spouses_record_stands_before_the_joint_one():
-    """The file of carry-ins has Ann's 1,000; the profile's 5,000 is then nobody's, Bob opens from zero."""
-    record = {"taxpayer_id": "ann", "tax_year": 2024, "short_term_carry_in": 1_000, "long_term_carry_in": 0}
-    given = books(JOINT, [profile(2024, 160_000, "mfj", "ab", short_term_carry_in=5_000)], carry_ins=[record])
+def couple_with_records(whole, ann=None, bob=None):
+    """2024 jointly: the profile's short-term carry-in `whole`, the spouses' rows of carry_ins.csv; long-term nothing."""
+    rows = [
+        {"taxpayer_id": who, "tax_year": 2024, "short_term_carry_in": own, "long_term_carry_in": 0}
+        for who, own in (("ann", ann), ("bob", bob))
+    ]
+    given = books(JOINT, [profile(2024, 160_000, "mfj", "ab", short_term_carry_in=whole)], carry_ins=rows)
+    return fold_years(given, NO_OPENING, range(2024, 2025))
+
+
+def short_in(results, year=2024):
+    return dict(results.carryforwards.filter(tax_year=year).select("taxpayer_id", "short_term_in").rows())
+
+
+@pytest.mark.parametrize(("ann", "bob"), [(15_000, None), (None, 5_000), (15_000, 5_000)])
+def test_what_a_spouses_record_leaves_of_the_joint_one_is_the_others(ann, bob):
+    """20,000 jointly, of which Ann's row says 15,000 or Bob's 5,000: together always the 20,000 of the return."""
+    results = couple_with_records(20_000, ann, bob)
+    assert short_in(results) == {"ann": 15_000, "bob": 5_000}
+    assert line(results, "Schedule D", "6", return_id="ab") == -20_000
+    assert results.conflicts.is_empty()
+    assert reasons(results) == []
+
+
+@pytest.mark.parametrize(
+    ("ann", "bob", "used"),
+    [(15_000, 4_000, 19_000), (15_000, 6_000, 21_000), (21_000, None, 21_000), (0, 0, 0)],
+)
+def test_spouses_records_that_do_not_add_up_to_the_joint_one_are_a_conflict(ann, bob, used):
+    """The profile says 20,000: the rows are used, the difference is asked of the primary."""
+    results = couple_with_records(20_000, ann, bob)
+    assert line(results, "Schedule D", "6", return_id="ab") == -used
+    assert results.conflicts.rows() == [("ab", 2024, "ann", "short", Decimal(used), Decimal(20_000))]
+
+
+def test_two_records_of_one_taxpayer_that_differ_are_a_conflict():
+    record = {"taxpayer_id": "ann", "tax_year": 2024, "short_term_carry_in": 4_000, "long_term_carry_in": 1}
+    cells = {"short_term_carry_in": 5_000, "long_term_carry_in": 1}
+    given = books(alone([2024]), [profile(2024, 80_000, **cells)], carry_ins=[record])
     results = fold_years(given, NO_OPENING, range(2024, 2025))
-    assert dict(results.carryforwards.select("taxpayer_id", "short_term_in").rows()) == {"ann": 1_000, "bob": 0}
+    assert carried(results)[0][:3] == (2024, 4_000, 1)
+    assert results.conflicts.rows() == [("ann", 2024, "ann", "short", Decimal(4_000), Decimal(5_000))]
+
+
+def test_the_rest_of_a_joint_record_is_compared_with_the_year_before():
+    """2023 alone, -12,000 each: 9,000 each go out. 2024: 20,000 jointly, Ann's row 9,000: Bob's 11,000 is asked."""
+    members = [*alone([2023]), *alone([2023], "bob"), *JOINT]
+    profiles = [
+        *(profile(2023, 80_000, who=who) for who in ("ann", "bob")),
+        profile(2024, 160_000, "mfj", "ab", short_term_carry_in=20_000),
+    ]
+    nets = [net(2023, short=-12_000, who=who) for who in ("ann", "bob")]
+    record = {"taxpayer_id": "ann", "tax_year": 2024, "short_term_carry_in": 9_000}
+    results = fold_years(books(members, profiles, nets, carry_ins=[record]), NO_OPENING, range(2023, 2025))
+    assert short_in(results) == {"ann": 9_000, "bob": 11_000}
+    assert results.conflicts.rows() == [("ab", 2024, "bob", "short", Decimal(11_000), Decimal(9_000))]
 
 
 def test_a_joint_record_that_agrees_keeps_each_ones_own():
@@ -336,6 +386,156 @@ def test_a_year_of_which_nothing_is_known_is_silent():
     quiet = fold_years(books(alone([2022])), NO_OPENING, range(2022, 2023))
     assert quiet.missing.is_empty()
     assert quiet.schedule_d.is_empty()
+
+
+NOTHING_BROUGHT = {"short_term_carry_in": 0, "long_term_carry_in": 0}
+
+
+def with_gap(profiles, years=range(2020, 2026), **more):
+    """Ann alone in `years`; `profiles` as year: cells, all others are missing."""
+    return books(alone(years), [profile(year, 80_000, **cells) for year, cells in profiles.items()], **more)
+
+
+BROUGHT = {"short_term_carry_in": 50_000, "long_term_carry_in": 0}
+JOINS = [
+    *alone([2021, 2022]),
+    *alone([2021, 2022], "bob"),
+    ("ab", 2023, "ann", "primary"),
+    ("ab", 2023, "bob", "spouse"),
+]
+BROKEN = {
+    # 47,000 goes out of 2021, no one knows what 2022 did with it; so for 2023 and all that follows
+    "carryover": (
+        with_gap({2021: BROUGHT, 2023: {}, 2024: {}, 2025: {}}),
+        [(2022, "profile_missing"), *((year, "carry_chain_broken") for year in (2023, 2024, 2025))],
+    ),
+    # a loss of the profile's, without a sale in the books, carries the same way
+    "other loss": (
+        with_gap({2021: {"other_long_term": -9_000}, 2023: {}}),
+        [(2022, "profile_missing"), (2023, "carry_chain_broken")],
+    ),
+    # 2023 is silent: what it opens from is not known; 2024 must say so
+    "silent year": (with_gap({2021: BROUGHT, 2024: {}}), [(2022, "profile_missing"), (2024, "carry_chain_broken")]),
+    # the carryover was used up (2,000 of 2021), 2022 may hold anything
+    "used up": (
+        with_gap({2021: NOTHING_BROUGHT | {"long_term_carry_in": 2_000}, 2023: {}}),
+        [(2023, "carry_chain_broken")],
+    ),
+    # coins received, no profile: 2021 is stopped without a sale
+    "receipts": (
+        with_gap({2022: {}}, income=[{"return_id": "ann", "tax_year": 2021, "ordinary": 10, "nii": 0}]),
+        [(2021, "profile_missing"), (2022, "carry_chain_broken")],
+    ),
+    # with the wages above a trillion dollars: 2021 is stopped
+    "out of range": (
+        with_gap({2021: NOTHING_BROUGHT | {"other_ordinary": 10**12 - 1}, 2022: {}, 2023: {}}),
+        [(2021, "amount_out_of_range"), (2022, "carry_chain_broken"), (2023, "carry_chain_broken")],
+    ),
+    # not even on a list of members in 2022
+    "on no return": (
+        with_gap({2021: BROUGHT, 2023: {}}, years=(2021, 2023)),
+        [(2023, "carry_chain_broken")],
+    ),
+    # a record of one character leaves the other open, and what both come to the year after; 41,000 comes into 2025
+    "half a record": (
+        with_gap({2021: BROUGHT, 2023: {"short_term_carry_in": 44_000}, 2024: {}}),
+        [
+            (2022, "profile_missing"),
+            (2023, "carry_chain_broken"),
+            (2024, "carry_chain_broken"),
+            (2025, "profile_missing"),
+        ],
+    ),
+    # both characters recorded: the chain is whole from here on
+    "record": (
+        with_gap({2021: BROUGHT, 2023: {}, 2024: BROUGHT, 2025: {}}),
+        [(2022, "profile_missing"), (2023, "carry_chain_broken")],
+    ),
+    # a year after the record breaks the chain again
+    "gap after a record": (
+        with_gap({2020: BROUGHT, 2022: BROUGHT, 2024: {}}),
+        [(2021, "profile_missing"), (2023, "profile_missing"), (2024, "carry_chain_broken")],
+    ),
+    # nothing sold, nothing carried: 2022 hides no carryover that anyone knew of
+    "nothing at stake": (with_gap({2021: NOTHING_BROUGHT, 2023: {}}), []),
+}
+
+
+def folded(given, start=2020, opening=NO_OPENING):
+    return fold_years(given, opening, range(start, 2026))
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_chain_stays_broken_until_a_record(case):
+    given, expected = BROKEN[case]
+    assert reasons(folded(given)) == [("ann", year, reason) for year, reason in expected]
+
+
+def test_a_broken_chain_still_hands_on_what_it_knows():
+    """2023 opens from zero, sells at -10,000: 7,000 comes into 2024, and 2024 says that it may be more."""
+    given = with_gap({2021: BROUGHT, 2023: {}, 2024: {}}, nets=[net(2023, short=-10_000)])
+    results = folded(given)
+    assert carried(results) == [(2021, 50_000, 0, 47_000, 0), (2023, 0, 0, 7_000, 0), (2024, 7_000, 0, 4_000, 0)]
+    assert ("ann", 2024, "carry_chain_broken") in reasons(results)
+
+
+def test_a_record_is_not_compared_with_a_broken_chain():
+    """2023 opens from zero; the record of 2024 mends that: 0 is no figure to hold against it. 2025 is compared again."""
+    later = {"short_term_carry_in": 46_000, "long_term_carry_in": 0}
+    results = folded(with_gap({2021: BROUGHT, 2023: {}, 2024: BROUGHT, 2025: later}))
+    assert results.conflicts.rows() == [("ann", 2025, "ann", "short", Decimal(46_000), Decimal(47_000))]
+
+
+def couple_with_a_gap():
+    """Ann's chain breaks in 2022, Bob's is whole; 2023 jointly, then apart."""
+    members = [*JOINS, *alone([2024]), *alone([2024], "bob")]
+    profiles = [
+        profile(2021, 80_000, **BROUGHT),
+        *(profile(year, 80_000, who="bob", **NOTHING_BROUGHT) for year in (2021, 2022)),
+        profile(2023, 160_000, "mfj", "ab"),
+        *(profile(2024, 80_000, "mfs", who) for who in ("ann", "bob")),
+    ]
+    return books(members, profiles)
+
+
+def test_one_spouses_broken_chain_breaks_both_after_the_joint_year():
+    """What nets on the joint return of 2023 is not known, so neither is what each takes on (Reg. 1.1212-1(c)(1)(iii))."""
+    missing = fold_years(couple_with_a_gap(), NO_OPENING, range(2021, 2025)).missing
+    broken = missing.filter(pl.col("reason") == "carry_chain_broken").select("tax_year", "taxpayer_id").rows()
+    assert sorted(broken) == [(2023, "ann"), (2024, "ann"), (2024, "bob")]
+
+
+FROM_A_YEAR = {case: given for case, (given, _) in BROKEN.items()} | {
+    "couple": couple_with_a_gap(),
+    "joint record": books(
+        [*alone([2022, 2023]), *alone([2022, 2023], "bob"), *JOINT],
+        [
+            *(profile(2022, 80_000, who=who, **BROUGHT) for who in ("ann", "bob")),
+            profile(2023, 80_000, who="bob"),
+            profile(2024, 160_000, "mfj", "ab", short_term_carry_in=90_000),
+        ],
+        carry_ins=[{"taxpayer_id": "ann", "tax_year": 2024, "short_term_carry_in": 44_000}],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FROM_A_YEAR)
+def test_a_fold_from_a_year_knows_of_a_chain_broken_before(case):
+    """Only the carryovers of the one year before are handed in, as in a night from a year."""
+    full = folded(FROM_A_YEAR[case])
+    for start in (2022, 2023, 2024):
+        before = full.carryforwards.filter(pl.col("tax_year") == start - 1)
+        part = folded(FROM_A_YEAR[case], start, before)
+        for name in full._fields[:-1]:
+            assert_frame_equal(getattr(part, name), getattr(full, name).filter(pl.col("tax_year") >= start))
+
+
+def test_an_opening_without_earlier_books_is_taken_as_known():
+    """The carryovers of 2023 are handed in, the books begin with 2024: nothing to ask."""
+    before = fold_years(with_gap({2023: BROUGHT}), NO_OPENING, range(2020, 2024)).carryforwards
+    results = fold_years(books(alone([2024]), [profile(2024, 80_000)]), before, range(2024, 2025))
+    assert carried(results) == [(2024, 47_000, 0, 44_000, 0)]
+    assert results.missing.is_empty()
 
 
 @pytest.mark.parametrize("year", [2017, 2027])

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,8 +25,11 @@ def into(event_id: str, quantity: str, at: str = "2025-03-01T10:30:00", account:
             "occurred_at": at, "account_id": account, **more}  # fmt: skip
 
 
-def match(*rows: dict, forced: pl.DataFrame = NO_PAIRS) -> transfers.Matched:
-    return transfers.match(frame(Events, *rows, **DEFAULTS), forced)
+def match(*rows: dict, forced: pl.DataFrame = NO_PAIRS, **treatment: str) -> transfers.Matched:
+    accounts = pl.DataFrame(
+        [*treatment.items()], schema={"account_id": pl.String, "treatment": pl.String}, orient="row"
+    )
+    return transfers.match(frame(Events, *rows, **DEFAULTS), forced, accounts)
 
 
 def test_the_same_hash_pairs_whatever_the_time_and_case() -> None:
@@ -56,6 +60,72 @@ def test_nothing_pairs_across_taxpayers_within_an_account_or_past_the_window() -
 def test_exact_amount_wins_over_a_fee_inside_and_near_over_far() -> None:
     found = match(out("o", "1"), into("near", "0.9999"), into("exact", "1", "2025-03-02T09:00:00")).transfers
     assert found["in_event_id"].to_list() == ["exact"]
+
+
+def test_less_by_exactly_the_stated_fee_is_as_good_as_equal() -> None:
+    found = match(out("o", "1", fee_asset="BTC", fee_quantity="0.02"), into("i", "0.98")).transfers
+    assert found.select("score", "matched_by").rows() == [(90, "amount")]
+    row = match(out("o", "10", fee_asset="BTC", fee_quantity="1", tx_id="aa"), into("i", "9", tx_id="aa")).transfers
+    assert row["score"].to_list() == [95]
+
+
+@pytest.mark.parametrize(
+    ("sent", "arrived", "paired"),
+    [("10", "9.9", True), ("10", "9.8999", False), ("10", "6", False), ("10", "10.0001", False)],
+)
+def test_a_hash_does_not_turn_a_shortfall_into_a_fee(sent: str, arrived: str, paired: bool) -> None:
+    # up to 1 % can be the network's; what is beyond may have gone elsewhere in the same transaction
+    found = match(out("o", sent, tx_id="aa"), into("i", arrived, tx_id="aa"))
+    assert found.transfers.height == int(paired)
+    assert found.ambiguous.rows() == ([] if paired else [("i", "BTC", 1), ("o", "BTC", 1)])
+
+
+@pytest.mark.parametrize("parts", [("6", "4"), ("9.95", "0.05"), ("5", "4.95")])
+def test_one_withdrawal_that_arrives_in_parts_is_never_half_paired(parts: tuple[str, str]) -> None:
+    one, other = parts
+    found = match(
+        out("o", "10", tx_id="aa"), into("i1", one, tx_id="aa"), into("i2", other, tx_id="aa", account="trezor")
+    )
+    assert found.transfers.is_empty()
+    assert found.ambiguous.rows() == [("i1", "BTC", 1), ("i2", "BTC", 1), ("o", "BTC", 2)]
+
+
+def test_a_withdrawal_open_by_its_hash_takes_no_other_deposit_of_its_amount() -> None:
+    found = match(out("o", "10", tx_id="aa"), into("i", "6", tx_id="aa"), into("j", "10", account="trezor"))
+    assert found.transfers.is_empty()
+    assert found.ambiguous["event_id"].to_list() == ["i", "o"]
+
+
+def test_two_moves_in_one_transaction_pair_each_with_its_own() -> None:
+    found = match(
+        out("o1", "5", tx_id="aa"), out("o2", "3", tx_id="aa"), into("i1", "5", tx_id="aa"), into("i2", "3", tx_id="aa")
+    )
+    assert sorted(found.transfers.select("out_event_id", "in_event_id").rows()) == [("o1", "i1"), ("o2", "i2")]
+    assert found.ambiguous.is_empty()
+
+
+def test_staff_may_pair_what_the_hash_leaves_open() -> None:
+    forced = pl.DataFrame({"out_event_id": ["o"], "in_event_id": ["i"]})
+    found = match(out("o", "10", tx_id="aa"), into("i", "6", tx_id="aa"), forced=forced)
+    assert found.transfers["matched_by"].to_list() == ["override"]
+    assert found.ambiguous.is_empty()
+
+
+@pytest.mark.parametrize("word", [False, True])
+def test_a_move_between_accounts_of_different_treatment_is_no_own_move(word: bool) -> None:
+    # a distribution from an IRA is ordinary income at its value (IRC 408(d)(1)): no basis comes along, whoever pairs it
+    forced = pl.DataFrame({"out_event_id": ["o"], "in_event_id": ["i"]}) if word else NO_PAIRS
+    found = match(
+        out("o", "1", tx_id="aa"), into("i", "1", tx_id="aa"), forced=forced, exchange="ira", ledger="taxable"
+    )
+    assert found.transfers.is_empty()
+    assert found.crossing.rows() == [("i", "BTC"), ("o", "BTC")]
+    assert match(out("o", "1"), into("i", "1"), exchange="ira", ledger="ira").transfers.height == 1
+
+
+def test_transfers_by_time_and_a_near_amount_are_doubtful() -> None:
+    found = match(out("sure", "1"), into("i1", "1"), out("near", "2"), into("i2", "1.99")).transfers
+    assert transfers.doubtful(found).select("event_id", "score").rows() == [("near", 65)]
 
 
 def test_a_tie_between_two_wallets_stays_open() -> None:
