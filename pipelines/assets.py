@@ -127,7 +127,7 @@ _TAX = [
         },
         {
             "movements_": Read(ledger.Movements, table="movements"),
-            **_of("account_facts", "return_members", "asset_facts"),
+            **_of("account_facts", "time_zones", "return_members", "asset_facts"),
             **_firm("basis_pools", "allocations_2025", "taxpayers", "profiles", "carry_ins", "forms_1099da", "assets"),
             "before": Read(tax.ClosingLots, "before", "closing_lots"),
             "earlier_lots": Read(tax.Lots, table="lots"),

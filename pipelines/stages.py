@@ -142,6 +142,7 @@ def lot_book(
     night: Night,
     movements_: pl.DataFrame,
     account_facts: pl.DataFrame,
+    time_zones: pl.DataFrame,
     return_members: pl.DataFrame,
     asset_facts: pl.DataFrame,
     firm_basis_pools: pl.DataFrame,
@@ -160,7 +161,7 @@ def lot_book(
     universal = movements.universal_taxpayers(firm_basis_pools)
     now = _book_inputs(
         [movements_.drop("sequence"), firm_profiles, firm_carry_ins, firm_forms_1099da, return_members],
-        [firm_basis_pools, firm_allocations_2025, firm_taxpayers, account_facts, asset_facts],
+        [firm_basis_pools, firm_allocations_2025, firm_taxpayers, account_facts, asset_facts, time_zones],
     )
     opening = lots.no_opening()
     if first > FIRST_YEAR:

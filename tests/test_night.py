@@ -236,50 +236,79 @@ def test_an_unknown_column_refuses_the_night_in_a_sentence_and_the_old_mart_stay
 
 KILL = """
 import os, signal, sys, threading, time
+import dagster
 from pipelines.warehouse import Warehouse
 
-steps, instant = int(sys.argv[2]), float(sys.argv[3])
-done = 0
+dagster.DagsterInstance.from_config = staticmethod(lambda *_: dagster.DagsterInstance.ephemeral())
+where, instant = sys.argv[2], float(sys.argv[3])
+writes = 0
 
-def counted(method):
-    def call(*arguments, **named):
-        global done
-        done += 1
-        if done == steps:
-            kill = lambda: (time.sleep(instant), os.kill(os.getpid(), signal.SIGKILL))
+def kill():
+    time.sleep(instant)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def watched(method):
+    def call(store, table, *arguments, **named):
+        global writes
+        writes += 1
+        if table == where:
+            kill()
+        if where.isdecimal() and writes >= int(where) and table not in INTAKE:
             threading.Thread(target=kill, daemon=True).start()
-        return method(*arguments, **named)
+        return method(store, table, *arguments, **named)
     return call
 
-Warehouse.replace, Warehouse.publish = counted(Warehouse.replace), counted(Warehouse.publish)
+INTAKE = ("files", "raw_rows", "legs")
+Warehouse.replace, Warehouse.publish = watched(Warehouse.replace), watched(Warehouse.publish)
 """
-"""Kills the night an instant after its n-th write has begun: a moment on the clock would find it anywhere or ended."""
+"""Kills the night as a table's write begins, or an instant after the n-th write has begun (not among the intake's).
+
+A moment on the clock would find the night anywhere, or ended.
+"""
+
+
+@pytest.fixture
+def halfway(calm: Path, without_three: Path, tmp_path: Path) -> Path:
+    """A folder on its way from one state to another: three files were handed in since its last night."""
+    folder = copy_of(without_three, tmp_path / "firm")
+    hand_in(folder, OLDER, calm)
+    return folder
 
 
 def test_a_night_killed_anywhere_leaves_the_old_mart_and_the_next_gives_the_same_rows(
-    calm: Path, without_three: Path, expected: dict[str, str], tmp_path: Path
+    halfway: Path, without_three: Path, expected: dict[str, str]
 ) -> None:
-    """Three kills in a row on the way from one state of the folder to another, then a night that is left alone."""
-    folder = copy_of(without_three, tmp_path / "firm")
-    hand_in(folder, OLDER, calm)
-    tonight, old = folder / "published/lotbook.duckdb", hashes(published(without_three))
-    with duckdb.connect(str(folder / "state/warehouse.duckdb"), read_only=True) as con:
+    """Three kills in a row, then a night that is left alone."""
+    tonight, old = halfway / "published/lotbook.duckdb", hashes(published(without_three))
+    with duckdb.connect(str(halfway / "state/warehouse.duckdb"), read_only=True) as con:
         ((writes,),) = con.execute("SELECT count(*) FROM duckdb_tables() WHERE database_name = 'warehouse'").fetchall()
     seed = random.randrange(10**6)
     chance = random.Random(seed)
     early, late = chance.randint(1, writes // 2), chance.randint(writes // 2, writes)
     for step in (early, late, writes + 1):  # the last one while the mart is written
-        killed = process(folder, KILL, str(step), str(chance.uniform(0, 0.05)))
+        killed = process(halfway, KILL, str(step), str(chance.uniform(0, 0.05)))
         while killed.poll() is None:
             with duckdb.connect(str(tonight), read_only=True) as con:
-                assert con.execute("SELECT count(*) FROM files WHERE status = 'withdrawn'").fetchall() == [
-                    (len(OLDER),)
-                ]
+                withdrawn = con.execute("SELECT count(*) FROM files WHERE status = 'withdrawn'").fetchall()
+            assert withdrawn == [(len(OLDER),)], f"seed {seed}"
             time.sleep(0.1)
         _, said = killed.communicate()
         assert killed.returncode == -9, f"seed {seed}: ended with {killed.returncode}: {said}"
         assert hashes(published(tonight)) == old, f"seed {seed}"
-    assert hashes(published(night(folder))) == expected, f"seed {seed}"
+    assert hashes(published(night(halfway))) == expected, f"seed {seed}"
+
+
+@pytest.mark.xfail(
+    reason="factory._write: a transaction a table; `files` says parsed while the legs were never written"
+)
+def test_a_night_killed_between_the_tables_of_the_intake_reads_its_files_again(
+    halfway: Path, expected: dict[str, str]
+) -> None:
+    """When `files` is written and the legs are not, the next night must not take the files for read."""
+    killed = process(halfway, KILL, "raw_rows", "0")
+    killed.communicate()
+    assert killed.returncode == -9
+    assert hashes(published(night(halfway))) == expected
 
 
 # --- one client's fault ----------------------------------------------------------------------------------------------
@@ -389,7 +418,7 @@ def test_an_override_with_an_absurd_value_stops_its_client_alone(calm: Path, tmp
 STAGE_THAT_QUOTES = """
 import polars as pl
 from transforms import transfers
-transfers.match = lambda events, forced: events.filter(pl.col("note").str.contains("Zq7")).select(pl.col("note").cast(pl.Int64))
+transfers.match = lambda events, *_: events.filter(pl.col("note").str.contains("Zq7")).select(pl.col("note").cast(pl.Int64))
 """
 """A stage with a defect on which polars prints the client's notes into its error."""
 
@@ -427,9 +456,9 @@ def test_no_cell_of_a_client_reaches_a_log(broken: Broken) -> None:
         "cell": "SELECT count(*) FROM review_items WHERE contains(message, ?)",
     }
     assert all(opened.one(query, CANARY) > 0 for query in held.values()), "the canary came in"
-    (note,) = opened.row("SELECT DISTINCT note FROM events WHERE contains(note, ?)", CANARY)
-    with pytest.raises(pl.exceptions.InvalidOperationError, match=CANARY):
-        pl.DataFrame({"note": [note]}).select(pl.col("note").cast(pl.Int64))  # what polars would print
+    notes = opened.rows("SELECT note FROM events WHERE contains(note, ?)", CANARY)
+    with pytest.raises(pl.exceptions.InvalidOperationError, match=CANARY):  # what polars would print
+        pl.DataFrame(notes, schema=["note"], orient="row").select(pl.col("note").cast(pl.Int64))
     opened.close()
     failing = process(broken.folder, STAGE_THAT_QUOTES)
     said = "".join(failing.communicate(timeout=300))

@@ -137,7 +137,7 @@ def transfers(ambiguous: pl.DataFrame, crossing: pl.DataFrame, doubtful: pl.Data
             ambiguous,
             "ambiguous_transfer",
             "blocking",
-            pl.format("{} pairings are possible and none is certain: both ends stay open", "candidates"),
+            pl.format("{} pairings are possible; the amounts tie or do not fit, so both ends stay open", "candidates"),
             name,
             stake,
         ),
@@ -196,8 +196,9 @@ _MOVED = {
     ),
     "basis_missing_gift": (
         "blocking",
-        "{} was received as a gift or inheritance without a basis on record",
-        "Give the donor's basis and date, or the value at death, in acquisitions.csv.",
+        "{} was received as a gift or inheritance and its basis, value at the gift or date is not on record",
+        "Give the donor's basis and date and the value at the gift, or the value at death, in acquisitions.csv; for an "
+        "opening lot with a loss basis the day of the gift (loss_acquired_at).",
     ),
     "wrapping_taxable": (
         "info",
@@ -273,7 +274,7 @@ def lot_book(faults: pl.DataFrame) -> list[pl.DataFrame]:
             unallocated,
             "universal_unallocated",
             "blocking",
-            pl.format("{} left the universal pool on 2025-01-01 without a valid allocation", "asset"),
+            pl.format("{} left the universal pool on 2025-01-01 without a valid allocation: {}", "asset", "reason"),
             allocate,
             pl.col("dollars_at_stake"),
         ),

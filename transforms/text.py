@@ -21,8 +21,8 @@ _SAMPLE = 100
 _MOST_BROKEN = 100
 _END = "\x00"
 """A last line that no text holds: what swallows it has a quote that never closes."""
-_OPEN = "a quote opens here and never closes, or a cell is too large: the line is not read"
-_MANY = "a quoted cell that spans lines {} to {}, each like a row: a quote does not close, the rows are not read"
+_OPEN = "a quote in this line does not close: the line could not be read"
+_SWALLOWED = "a quote does not close: lines {} to {} run into one another, and none of them could be read"
 _SIGNATURES = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
@@ -59,17 +59,19 @@ class Sheet:
 
 
 class _Row(NamedTuple):
+    """`lines` are the physical lines of a row that spans several, else empty."""
+
     line_no: int
     cells: list[str]
-    last: int
+    lines: list[str]
     fault: str | None
 
 
 def read_sheet(data: bytes) -> Sheet:
     """The rows of a delimited text file.
 
-    A line whose quote never closes is a row of its own, divided at every delimiter, with a fault: the lines after it are
-    read as if it were not there. A row that swallowed lines which look like rows has a fault too.
+    A line whose quote never closes is a row with a fault, and the lines after it are read as if it were not there. Where
+    a quoted cell swallowed lines that look like rows, each of these lines is a row with a fault.
 
     Raises:
         UnreadableError: the bytes are no text, or a row or cell is larger than any export makes it, or a hundred lines
@@ -78,16 +80,16 @@ def read_sheet(data: bytes) -> Sheet:
     text, encoding = _decode(data)
     delimiter, width = _shape(text)
     rows, line_nos, faults = [], [], {}
-    for line_no, row, last, fault in _read(text, delimiter):
+    for line_no, row, _, fault in chain.from_iterable(  # a row of several lines is looked at once more
+        _parted(row, delimiter, width) if row.lines else (row,) for row in _read(text, delimiter)
+    ):
         cells = _unwrap(row, delimiter, width)
-        if last > line_no and (fault or _holds_rows(cells, delimiter, width)):
-            faults[line_no] = _MANY.format(line_no, last)
-        elif fault:
-            faults[line_no] = fault
         if len(cells) > MAX_COLUMNS:
             raise UnreadableError(f"line {line_no} has {len(cells)} columns, more than {MAX_COLUMNS}")
         if sum(map(len, cells)) > MAX_CELL and any(len(cell) > MAX_CELL for cell in cells):
             raise UnreadableError(f"line {line_no} has a cell of more than {MAX_CELL} characters")
+        if fault:
+            faults[line_no] = fault
         rows.append(cells)
         line_nos.append(line_no)
     return Sheet(rows, line_nos, encoding, delimiter, faults)
@@ -133,12 +135,13 @@ def _read(text: str, delimiter: str) -> Iterator[_Row]:
     for _ in range(_MOST_BROKEN + 1):
         record: list[str] = []
         for row in _closed(lines, record, delimiter, before):
-            yield row
-            before = row.last
+            if row.cells:
+                yield row
+            before += len(row.lines) or 1
         if record == [_END]:
             return
-        broken, before = record[0].rstrip("\r\n"), before + 1
-        yield _Row(before, broken.split(delimiter), before, _OPEN)
+        before += 1
+        yield _Row(before, _alone(record[0], delimiter), [], _OPEN)
         lines = chain(record[1:], lines)
     raise UnreadableError(f"more than {_MOST_BROKEN} lines have a quote that does not close, the last is line {before}")
 
@@ -150,9 +153,8 @@ def _closed(lines: Iterator[str], record: list[str], delimiter: str, before: int
         for cells in reader:
             if cells and cells[-1].endswith(_END):
                 return
-            first, before = before + 1, before + len(record)
-            fault = _OPEN if len(record) > 1 and not _strictly_quoted(record, delimiter) else None
-            yield _Row(first, cells, before, fault)
+            yield _Row(before + 1, cells, record[:] if len(record) > 1 else [], None)
+            before += len(record)
             record.clear()
     except csv.Error:  # a cell beyond the limit of the csv module
         return
@@ -164,10 +166,29 @@ def _noted(lines: Iterator[str], record: list[str]) -> Iterator[str]:
         yield line
 
 
-def _strictly_quoted(record: list[str], delimiter: str) -> bool:
-    """Whether every closing quote ends its cell: one that opened another cell is followed by that cell's text."""
+def _alone(line: str, delimiter: str) -> list[str]:
+    """The cells of one line, whatever its quotes leave open."""
     try:
-        list(csv.reader(record, delimiter=delimiter, strict=True))
+        return next(csv.reader([line.rstrip("\r\n")], delimiter=delimiter), [])
+    except csv.Error:
+        return [line]
+
+
+def _parted(row: _Row, delimiter: str, width: int) -> Iterator[_Row]:
+    """A row of several lines; its lines one by one, with a fault, where they look like rows that a quote swallowed."""
+    last = row.line_no + len(row.lines) - 1
+    if _strictly_quoted(row.lines, delimiter) and not _holds_rows(row.cells, delimiter, width):
+        yield row
+        return
+    for line_no, line in enumerate(row.lines, row.line_no):
+        if cells := _alone(line, delimiter):
+            yield _Row(line_no, cells, [], _SWALLOWED.format(row.line_no, last))
+
+
+def _strictly_quoted(lines: list[str], delimiter: str) -> bool:
+    """Whether every closing quote ends its cell: one that was to open another cell is followed by that cell's text."""
+    try:
+        list(csv.reader(lines, delimiter=delimiter, strict=True))
     except csv.Error:
         return False
     return True

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import polars as pl
 import pytest
 
-from schemas.inputs import Accounts, FiledMethods, LotOrders
+from schemas.inputs import Accounts, Allocations2025, FiledMethods, LotOrders
 from schemas.ledger import Movements
 from tests.transforms.frames import frame
-from transforms.methods import method_at
+from transforms.methods import method_at, out_of_time
 
 ACCOUNTS = frame(
     Accounts,

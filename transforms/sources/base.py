@@ -16,7 +16,8 @@ from transforms.text import QUOTE_LENGTH
 
 SIDES = ("sent", "received", "fee")
 MAX_ASSET = 128
-_MONEY_LIMIT = 10**12
+_MONEY_LIMIT = 10**11
+"""Below it the values of some ten legs of one side still sum within money (18 digits, 6 of them decimals)."""
 _SIGNS = ["$", "€", "£", "¥", "Kč"]
 _PLAIN = r"^-?[0-9]{1,15}(\.[0-9]{1,18})?$"
 _FIRST_BLOCK = pl.datetime(2009, 1, 3, time_zone="UTC")
@@ -45,8 +46,9 @@ class Source:
     """A file format.
 
     `identify` finds the header among a file's first rows; `parse` reads a frame of `row_no` and one text column a
-    header name. `family` is what legs carry as source: files of one family describe the same facts and share group
-    keys. `regroup` sets the group keys that only all deduplicated legs of the family tell; `nets` says that a group's
+    header name, and `unfit` (null, or why the row is not to be read). `family` is what legs carry as source: files of one
+    family describe the same facts and share group keys. A row key that is the source's own id of the fact, which never
+    repeats, begins with `id:`. `may_lack` names the last column where genuine rows leave it out. `regroup` sets the group keys that only all deduplicated legs of the family tell; `nets` says that a group's
     legs of one asset are netted.
     """
 
@@ -57,6 +59,7 @@ class Source:
     family: str
     regroup: Callable[[pl.DataFrame], pl.DataFrame] | None = None
     nets: bool = False
+    may_lack: str | None = None
 
 
 def find_header(head: Sequence[Sequence[str]], fits: Callable[[list[str]], bool]) -> int | None:
@@ -83,7 +86,7 @@ def filled(name: str) -> pl.Expr:
 
 
 def with_numbers(frame: pl.DataFrame, **columns: str) -> pl.DataFrame:
-    """Add for each `name="Column"`: `name` (decimal, null where blank), `name_rounded` and `name_fault` (why not).
+    """Add for each `name="Column"`: `name` (decimal below 10^15 or null), `name_rounded` and `name_fault` (why not).
 
     Money signs, thousands commas and accounting brackets are taken off.
     """
@@ -105,7 +108,9 @@ def _number(cells: pl.Series, name: str, column: str) -> list[pl.Series]:
             value=exact.decimal_text(pl.col("text")),
             rounded=exact.digits_past_18(pl.col("text")).fill_null(value=False),
         )
-        value, rounded, fault = found.select("value", "rounded", fault=_number_fault(column)).get_columns()
+        # out of range is null, so that no arithmetic on it can overflow and stop the file
+        sound = pl.when(pl.col("value").abs() < QUANTITY_LIMIT).then("value").alias("value")
+        value, rounded, fault = found.select(sound, "rounded", fault=_number_fault(column)).get_columns()
     return [value.alias(name), rounded.alias(f"{name}_rounded"), fault.alias(f"{name}_fault")]
 
 
@@ -146,7 +151,7 @@ def utc_time(text: pl.Expr, *formats: str) -> pl.Expr:
 
 
 def usd(value: pl.Expr) -> pl.Expr:
-    """A stated value as money; null where it is negative or no amount of money."""
+    """A stated value as money; null where it is negative or 10^11 and more, which no client's leg is worth."""
     return exact.to_money(pl.when((value >= 0) & (value < _MONEY_LIMIT)).then(value))
 
 
@@ -166,12 +171,14 @@ def finish(frame: pl.DataFrame, context: Context, family: str) -> Parsed:
 
     A wide row has `row_no`, `row_key`, `occurred_at`, `time_text` and, where it has them, `group_key`, `kind`, `tx_id`,
     `note`, `balance` and for each side `{side}_quantity`, `_asset`, `_raw` (default: the asset), `_usd`, `_rounded`.
-    `ignore` and `reject` are reasons found by the source; `expected` is what an unclaimed row should have been.
+    `ignore` and `reject` are reasons found by the source; `expected` is what an unclaimed row should have been. Rows of
+    one `fact` of the file are rejected together: half a trade would be another fact.
     """
     absent = [pl.lit(None, dtype).alias(name) for name, dtype in _wide().items() if name not in frame.columns]
-    frame = frame.with_columns(absent).with_columns(
-        reject=pl.when(pl.col("ignore").is_null()).then(pl.coalesce("reject", _time_fault(), *map(_side_fault, SIDES)))
-    )
+    found = pl.coalesce("reject", _time_fault(), *map(_side_fault, SIDES))
+    frame = frame.with_columns(absent).with_columns(ignore=pl.when(pl.col("unfit").is_null()).then("ignore"))
+    frame = frame.with_columns(reject=pl.coalesce("unfit", pl.when(pl.col("ignore").is_null()).then(found)))
+    frame = frame.with_columns(reject=pl.when(pl.col("ignore").is_null()).then(pl.coalesce("reject", _with_its_fact())))
     used = frame.filter(pl.col("ignore").is_null() & pl.col("reject").is_null())
     legs = pl.concat([_legs(used, side, context, family) for side in SIDES]).sort("row_no", maintain_order=True)
     first = pl.col("row_no").is_first_distinct()
@@ -179,6 +186,12 @@ def finish(frame: pl.DataFrame, context: Context, family: str) -> Parsed:
     ignored = frame.filter(pl.col("ignore").is_not_null()).select("row_no", reason="ignore")
     rejected = frame.filter(pl.col("reject").is_not_null()).select("row_no", reason="reject")
     return Parsed(legs, pl.concat([rejected, _unclaimed(frame, legs, ignored, rejected)]).sort("row_no"), ignored)
+
+
+def _with_its_fact() -> pl.Expr:
+    """The first rejected row of the same fact, as the reason to reject this one."""
+    broken = pl.when(pl.col("reject").is_not_null() & pl.col("fact").is_not_null()).then("row_no")
+    return pl.format("row {} of the same trade could not be read", broken.min().over("fact"))
 
 
 def _unclaimed(frame: pl.DataFrame, *claims: pl.DataFrame) -> pl.DataFrame:
@@ -229,7 +242,7 @@ def _side_fault(side: str) -> pl.Expr:
 
 
 def _wide() -> dict[str, pl.DataType | type[pl.DataType]]:
-    texts = ("group_key", "kind", "tx_id", "note", "ignore", "reject", "expected", "time_expected")
+    texts = ("group_key", "kind", "tx_id", "note", "unfit", "fact", "ignore", "reject", "expected", "time_expected")
     wide: dict[str, pl.DataType | type[pl.DataType]] = dict.fromkeys(texts, pl.String)
     wide["balance"] = QUANTITY
     for side in SIDES:

@@ -79,7 +79,7 @@ def parse(rows: pl.DataFrame, context: Context) -> Parsed:
     Trades, dust and conversions get a provisional group key (`family|account|side`) that `regroup` completes. Times of
     layouts since 2023 are in the zone that the file's name states; without one no row is read.
     """
-    names = [name for name in rows.columns if name not in {"row_no", "extra"}]
+    names = [name for name in rows.columns if name not in {"row_no", "unfit"}]
     rows = rows.rename(dict(zip(names, _plain(names), strict=True)))
     if "remark" not in rows.columns:
         rows = rows.with_columns(remark=pl.lit(""))
@@ -252,5 +252,11 @@ def _fault() -> pl.Expr:
 
 
 SOURCE = Source(
-    name="binance_statement", version="1", identify=identify, parse=parse, family="binance_statement", regroup=regroup
+    name="binance_statement",
+    version="2",
+    identify=identify,
+    parse=parse,
+    family="binance_statement",
+    regroup=regroup,
+    may_lack="remark",
 )

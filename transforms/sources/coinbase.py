@@ -94,7 +94,8 @@ def _read(rows: pl.DataFrame) -> pl.DataFrame:
             "%Y-%m-%dT%H:%M:%S%.f",
         ),
     ).with_columns(
-        row_key=pl.coalesce(filled("ID"), content_id("", "occurred_at", "action", "asset", "quantity", "Notes")),
+        # the asset too: the two rows of a migration may share an id
+        row_key=pl.coalesce(pl.format("id:{}:{}", filled("ID"), "asset"), content_id("", "occurred_at", "action", "asset", "quantity", "Notes")),
         value=pl.when(pl.col("currency") == "USD").then(
             # a subtotal of 0.00 is a rounded one
             pl.when(pl.col("subtotal") > 0).then(usd(pl.col("subtotal"))).otherwise(worth(pl.col("quantity"), pl.col("price")))
@@ -138,6 +139,7 @@ def _sides(frame: pl.DataFrame) -> pl.DataFrame:
         group_key=pl.when(migrates | redeemed | credited).then(
             pl.format("migration:{}:{}", pl.col("occurred_at").dt.epoch("s"), quantity)
         ),
+        fact=pl.when(migrates | redeemed | credited).then(pl.format("migration:{}", pl.col("occurred_at").dt.epoch("s"))),
         ignore=pl.when(action == "ignore").then(pl.lit("a move inside the account"))
         .when(convert & (asset == pl.col("c_to")) & (asset != pl.col("c_from"))).then(pl.lit("the second row of a conversion: its first row has both sides")),
         reject=_fault(),
@@ -185,4 +187,4 @@ def _fault() -> pl.Expr:
     )
 
 
-SOURCE = Source(name="coinbase", version="1", identify=identify, parse=parse, family="coinbase")
+SOURCE = Source(name="coinbase", version="2", identify=identify, parse=parse, family="coinbase")

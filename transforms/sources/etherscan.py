@@ -67,7 +67,7 @@ def _read(rows: pl.DataFrame, context: Context) -> tuple[pl.DataFrame, str]:
     )
     found = _ADDRESS.match((context.address or "").strip().lower())
     address = found["address"] if found else None
-    names = {name: _plain(name) for name in rows.columns if name not in {"row_no", "extra"}}
+    names = {name: _plain(name) for name in rows.columns if name not in {"row_no", "unfit"}}
     rows = rows.rename(names if len(set(names.values())) == len(names) else {})
     to = "txto" if "txto" in rows.columns else "to"
     optional = [
@@ -124,7 +124,7 @@ def _native(rows: pl.DataFrame, context: Context, *, internal: bool) -> Parsed:
     moved = pl.col("value_in").fill_null(0) + pl.col("value_out").fill_null(0)
     key = ("hash", "sender", "receiver", "value_in", "value_out")
     frame = frame.with_columns(
-        row_key=pl.format("internal:{}", content_id("", *key)) if internal else pl.format("normal:{}", "hash"),
+        row_key=pl.format("internal:{}", content_id("", *key)) if internal else pl.format("id:{}", "hash"),
         sent_quantity=pl.when(out & ~stays).then("value_out"),
         received_quantity=pl.when(into & ~stays).then("value_in"),
         fee_quantity=pl.when(out).then("txnfee"),
@@ -209,7 +209,7 @@ def _no_value(value: pl.Expr) -> pl.Expr:
 
 def _source(kind: str, needed: set[str], parse: Callable[[pl.DataFrame, Context], Parsed]) -> Source:
     return Source(
-        name=f"etherscan_{kind}", version="1", identify=partial(_identify, needed), parse=parse, family=_FAMILY, nets=True
+        name=f"etherscan_{kind}", version="2", identify=partial(_identify, needed), parse=parse, family=_FAMILY, nets=True
     )  # fmt: skip
 
 

@@ -54,7 +54,7 @@ def parse(rows: pl.DataFrame, context: Context) -> Parsed:
         how=pl.col("subtype").str.strip_chars().str.to_lowercase(),
         code=filled("asset"),
         asset=_asset(filled("asset")),
-        row_key=filled("txid"),
+        row_key=pl.format("id:{}", filled("txid")),
         ref=filled("refid"),
         time_text=pl.col("time"),
         occurred_at=utc_time(pl.col("time").str.strip_chars(), "%Y-%m-%d %H:%M:%S%.f"),
@@ -65,6 +65,8 @@ def parse(rows: pl.DataFrame, context: Context) -> Parsed:
     frame = frame.with_columns(
         raw=pl.format("{} {}", "code", filled("wallet").fill_null("")).str.strip_chars(),
         kind=_kind(),
+        # also of a move, half of which would be a receipt; the many rows of a margin position are each their own
+        fact=pl.when(~pl.col("what").is_in(_APART).fill_null(value=False)).then("ref"),
         group_key=pl.when(grouped).then("ref"),
         reject=_fault(),
     ).with_columns(
@@ -156,7 +158,7 @@ def _fault() -> pl.Expr:
         reason(~what.is_in(_TYPES), f"unknown type {{}}: expected one of {one_of(_TYPES)}", pl.col("type")),
         reason(moved, "unknown subtype {} of transfer: expected airdrop, none, or a move as spottostaking", how),
         reason(earned, f"unknown subtype {{}} of earn: expected reward, airdrop, {one_of(_EARN_MOVES)}", how),
-        *(f"{name}_fault" for name in ("amount", "fees", "balance", "worth")),
+        *(f"{name}_fault" for name in ("amount", "fees", "balance")),
         pl.when(amount.is_null()).then(pl.lit("amount: found none")),
         pl.when(pl.col("fees") < 0).then(pl.lit("fee: found a negative one, expected none or a positive one")),
         reason(receipt & (amount < 0), "a receipt, {}, takes units away: found a negative amount", what),
@@ -164,4 +166,4 @@ def _fault() -> pl.Expr:
     )
 
 
-SOURCE = Source(name="kraken_ledgers", version="1", identify=identify, parse=parse, family="kraken_ledgers")
+SOURCE = Source(name="kraken_ledgers", version="2", identify=identify, parse=parse, family="kraken_ledgers")

@@ -79,7 +79,7 @@ def is_current(version: str | None, context: Context) -> bool:
 
 
 def _parsed(sheet: Sheet, source: Source, header: int, context: Context) -> Reading:
-    rows = _frame(sheet, header)
+    rows = _frame(sheet, header, source)
     blank = _blank(rows)
     try:
         parsed = source.parse(rows.filter(~blank), context)
@@ -99,8 +99,8 @@ def _parsed(sheet: Sheet, source: Source, header: int, context: Context) -> Read
     )  # fmt: skip
 
 
-def _frame(sheet: Sheet, header: int) -> pl.DataFrame:
-    """The rows under the header as `row_no`, one text column a name and, of wider rows, the surplus cells in `extra`."""
+def _frame(sheet: Sheet, header: int, source: Source) -> pl.DataFrame:
+    """The rows under the header as `row_no`, one text column a name, and `unfit`: why a row is not to be read."""
     names = _names(sheet.rows[header])
     body = sheet.rows[header + 1 :]
     width = len(names)
@@ -109,8 +109,24 @@ def _frame(sheet: Sheet, header: int) -> pl.DataFrame:
     frame = pl.DataFrame(
         {name: pl.Series(name, cells, pl.String) for name, cells in zip(names, columns or [()] * width, strict=True)}
     )
-    extra = _lists([[]] * len(body) if even else [row[width:] for row in body]).alias("extra")
-    return frame.insert_column(0, pl.Series("row_no", sheet.line_nos[header + 1 :], pl.Int64)).with_columns(extra)
+    line_nos = sheet.line_nos[header + 1 :]
+    unfit = [None] * len(body) if even else [_misfit(row, sheet.rows[header], source.may_lack) for row in body]
+    if sheet.faults:
+        unfit = [sheet.faults.get(line_no, found) for line_no, found in zip(line_nos, unfit, strict=True)]
+    return frame.insert_column(0, pl.Series("row_no", line_nos, pl.Int64)).with_columns(
+        pl.Series("unfit", unfit, pl.String)
+    )
+
+
+def _misfit(row: list[str], header: list[str], may_lack: str | None) -> str | None:
+    """Why a row that has not the header's cells is not read: what its cells mean is not certain. Blank ones may differ."""
+    width = len(header)
+    needed = max(number for number, name in enumerate(header, 1) if name.strip())
+    optional = header[needed - 1].strip().lower() == may_lack
+    surplus = any(cell.strip() for cell in row[width:])
+    if (len(row) >= needed - optional and not surplus) or not any(cell.strip() for cell in row):
+        return None
+    return f"the row has {len(row)} cells, the header {width}"
 
 
 def _lists(rows: list[list[str]]) -> pl.Series:
@@ -137,13 +153,13 @@ def _names(header: list[str]) -> list[str]:
     names: list[str] = []
     for number, cell in enumerate(header, 1):
         name = cell.strip() or f"column {number}"
-        names.append(f"{name} ({number})" if name in {*names, "row_no", "extra"} else name)
+        names.append(f"{name} ({number})" if name in {*names, "row_no", "unfit"} else name)
     return names
 
 
 def _blank(rows: pl.DataFrame) -> pl.Series:
-    cells = [pl.col(name).str.strip_chars() == "" for name in rows.columns if name not in {"row_no", "extra"}]
-    return rows.select(pl.all_horizontal(*cells, pl.col("extra").list.join("").str.strip_chars() == "")).to_series()
+    cells = [pl.col(name).str.strip_chars() == "" for name in rows.columns if name not in {"row_no", "unfit"}]
+    return rows.select(pl.all_horizontal(*cells, pl.col("unfit").is_null())).to_series()
 
 
 def _reasons(rows: pl.DataFrame, reason: str) -> pl.DataFrame:

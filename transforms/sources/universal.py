@@ -96,4 +96,4 @@ def _sides_fault() -> pl.Expr:
     )
 
 
-SOURCE = Source(name="universal", version="1", identify=identify, parse=parse, family="universal")
+SOURCE = Source(name="universal", version="2", identify=identify, parse=parse, family="universal")
