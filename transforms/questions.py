@@ -197,8 +197,10 @@ _MOVED = {
     "basis_missing_gift": (
         "blocking",
         "{} was received as a gift or inheritance and its basis, value at the gift or date is not on record",
-        "Give the donor's basis and date and the value at the gift, or the value at death, in acquisitions.csv; for an "
-        "opening lot with a loss basis the day of the gift (loss_acquired_at).",
+        (
+            "Give the donor's basis and date and the value at the gift, or the value at death, in acquisitions.csv; for an "
+            "opening lot with a loss basis the day of the gift (loss_acquired_at)."
+        ),
     ),
     "wrapping_taxable": (
         "info",
@@ -299,7 +301,7 @@ _RETURN = {
     ),
     "carry_chain_broken": (
         "blocking",
-        "{} opens without carryovers although earlier years held sales",
+        "{}: the carryovers brought in are not known, for a year before it has a gap",
         "Enter short_term_carry_in and long_term_carry_in in profiles.csv or carry_ins.csv.",
     ),
 }
@@ -325,7 +327,7 @@ def returns(missing: pl.DataFrame, conflicts: pl.DataFrame, members: pl.DataFram
         .agg(columns=pl.col("column").unique().sort().str.join(", "))
     )
     record = pl.format(
-        "the firm's {}-term carry-in is {}, the year before gives {}: the record was used",
+        "the firm's {}-term carry-in is {}, another source gives {}: the record was used",
         "character",
         "recorded",
         "computed",

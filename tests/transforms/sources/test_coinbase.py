@@ -69,6 +69,43 @@ def test_the_total_may_be_off_by_a_cent_of_rounding_and_no_more() -> None:
     assert reasons(reading, "rejected") == {3: "found a total that is not the subtotal and the fees"}
 
 
+@pytest.mark.parametrize("place", [7, 8, 9], ids=["subtotal", "total", "fees"])
+@pytest.mark.parametrize("number", ["9" * 20, "-" + "9" * 20, "$99999999999999999999.99", "1" * 16])
+def test_an_amount_of_twenty_digits_costs_its_row_and_not_the_file(place: int, number: str) -> None:
+    cells = ["1", "2024-02-01 10:00:00 UTC", "Buy", "BTC", "0.1", "USD", "40000", "4000.00", "4060.00", "60.00", ""]
+    good = ",".join(["2", *cells[1:]])
+    reading = coinbase(",".join([*cells[:place], number, *cells[place + 1 :]]), good)
+    assert reading.file["status"].item() == "parsed"
+    assert reasons(reading, "rejected")[2].startswith(f"{HEADER[place]}: found '")
+    assert reading.legs["row_no"].unique().to_list() == [3]
+
+
+def test_half_a_migration_is_no_receipt() -> None:
+    reading = coinbase(
+        "1,2024-10-18 10:00:00 UTC,Asset Migration,MATIC,oops,USD,0.37,-37,-37,0,Migrated 100 MATIC",
+        "2,2024-10-18 10:00:00 UTC,Asset Migration,POL,100,USD,0.37,37,37,0,Received 100 POL",
+    )
+    assert sides(reading) == []
+    assert reasons(reading, "rejected")[3] == "row 2 of the same trade could not be read"
+
+
+def test_the_second_row_of_a_conversion_is_never_a_fact_of_its_own() -> None:
+    reading = coinbase(
+        "1,2026-02-05 10:00:00 UTC,Convert,ETH,oops,USD,3000,1490,1500,,Converted 0.5 ETH to 14.9 SOL",
+        "2,2026-02-05 10:00:01 UTC,Convert,SOL,14.9,USD,100,1490,1500,,Converted 0.5 ETH to 14.9 SOL",
+    )
+    assert sides(reading) == []
+    assert list(reasons(reading, "rejected")) == [2]
+
+
+def test_two_rows_of_one_id_and_two_assets_are_two_rows() -> None:
+    reading = coinbase(
+        "1,2024-10-18 10:00:00 UTC,Asset Migration,MATIC,-100,USD,0.37,-37,-37,0,Migrated 100 MATIC",
+        "1,2024-10-18 10:00:00 UTC,Asset Migration,POL,100,USD,0.37,37,37,0,Received 100 POL",
+    )
+    assert reading.legs["row_key"].to_list() == ["id:1:MATIC", "id:1:POL"]
+
+
 def test_other_layouts_of_coinbase_are_not_misread() -> None:
     older = "Timestamp,Transaction Type,Asset,Quantity Transacted,Spot Price Currency,Spot Price at Transaction,Subtotal,Total (inclusive of fees and/or spread),Fees and/or Spread,Notes"
     reading = read_text(f"{older}\n2022-01-07T22:59:53Z,Send,BTC,0.01,USD,40000,400,400,0,Sent\n")

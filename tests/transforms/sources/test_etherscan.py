@@ -79,6 +79,19 @@ def test_a_token_is_its_contract_never_its_symbol() -> None:
     assert str(token().legs["usd_value"].item()) == "1250.400000"
 
 
+def test_a_tokens_value_of_a_hundred_billion_is_no_value_and_loses_no_row() -> None:
+    row = f"{HASH},1,1700000000,2023-11-14 22:13:20,{OWN},{PEER},{{}},{{}},{TOKEN},Name,SPAM"
+    reading = read_text("\n".join([ERC20, row.format("1000000", "100000000000"), row.format("2", "9" * 25)]))
+    assert reading.legs["usd_value"].to_list() == [None, None]
+    assert sides(reading)[0] == (2, "sent", f"eip155:1/erc20:{TOKEN}", "1000000")
+
+
+def test_a_token_quantity_of_ten_to_the_fifteenth_is_asked() -> None:
+    row = f"{HASH},1,1700000000,2023-11-14 22:13:20,{OWN},{PEER},{{}},N/A,{TOKEN},Name,SPAM"
+    reading = read_text("\n".join([ERC20, row.format(10**15), row.format("9" * 30)]))
+    assert list(reasons(reading, "rejected")) == [2, 3]
+
+
 def test_the_chain_of_a_token_may_stand_in_the_accounts_address() -> None:
     assert token(f"eip155:137:{OWN}").legs["asset"].item() == f"eip155:137/erc20:{TOKEN}"
 

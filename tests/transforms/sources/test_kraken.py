@@ -81,6 +81,54 @@ def test_a_ledger_with_wallets_has_a_chain_for_each() -> None:
     assert balance_breaks(reading.legs).is_empty()
 
 
+@pytest.mark.parametrize(
+    ("broken", "why"),
+    [
+        ("L2,T1,2022-01-02 10:00:00,trade,,currency,XXBT,oops,0,0.1", "amount: found 'oops'"),
+        ("L2,T1,2022-01-02 10:00:00,trade,,currency,XXBT,0.1,0", "the row has 9 cells, the header 10"),
+        (f"L2,T1,2022-01-02 10:00:00,trade,,currency,XXBT,0.1,{'9' * 20},0.1", "fee: found '999"),
+        ('"L2","T1","2022-01-02 10:00:00,trade,,currency,XXBT,0.1,0,0.1', "a quote in this line does not close"),
+    ],
+    ids=["number", "truncated", "twenty digits", "quote"],
+)
+def test_half_a_trade_is_no_withdrawal(broken: str, why: str) -> None:
+    reading = kraken(
+        "L1,T1,2022-01-02 10:00:00,trade,,currency,ZUSD,-4000,10,5990",
+        "L3,T2,2022-01-03 10:00:00,deposit,,currency,ZUSD,10,0,6000",
+        broken,
+    )
+    assert sides(reading) == [(3, "received", "USD", "10")]
+    found = reasons(reading, "rejected")
+    assert found[2] == "row 4 of the same trade could not be read"
+    assert found[4].startswith(why)
+
+
+def test_half_a_move_between_wallets_is_no_airdrop() -> None:
+    reading = kraken(
+        "L1,Z1,2022-01-17 10:00:00,transfer,,currency,XETH,oops,0,0",
+        "L2,Z1,2022-01-17 10:00:00,transfer,,currency,ETH2.S,1,0,1",
+    )
+    assert sides(reading) == []
+    assert list(reasons(reading, "rejected")) == [2, 3]
+
+
+def test_the_rows_of_a_margin_position_share_a_refid_and_stand_alone() -> None:
+    reading = kraken(
+        "L1,M1,2022-01-18 10:00:00,rollover,,currency,ZUSD,0,oops,100",
+        "L2,M1,2022-01-18 14:00:00,rollover,,currency,ZUSD,0,0.2,99.8",
+    )
+    assert sides(reading) == [(3, "fee", "USD", "0.2")]
+
+
+@pytest.mark.parametrize(
+    ("stated", "value"),
+    [("99999999999.99", "99999999999.990000"), ("-100000000000", None), ("1" * 20, None), ("1" * 16, None)],
+)
+def test_an_amountusd_out_of_range_is_no_value_and_loses_no_row(stated: str, value: str | None) -> None:
+    reading = read_text(f"{HEADER},amountusd\nL1,D1,2024-01-01 10:00:00,deposit,,currency,ETH,1,0,1,{stated}")
+    assert reading.legs["usd_value"].cast(pl.String).to_list() == [value]
+
+
 def test_trades_csv_is_another_format() -> None:
     header = "txid,ordertxid,pair,time,type,ordertype,price,cost,fee,vol,margin,misc,ledgers"
     assert (

@@ -23,7 +23,7 @@ FIXTURES = [
 OTHERS = pytest.mark.parametrize("path", FIXTURES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 JUNK = st.sampled_from(["", " ", "-1", "0", "1e30", "1e-30", "NaN", "'", '"', "a,b", "\x00", "\u202e", "=1+1", "١", "9" * 50, "1970-01-01 00:00:00", "USD", "<b>"])  # fmt: skip
 # an announced transfer and its counterpart, or the rows of one trade, are one fact: they may change with each other
-SHARED = {"kraken": "refid"}
+SHARED = {"kraken": "refid", "coinbase": "Timestamp"}
 
 
 def rows_of(path: Path) -> tuple[list[list[str]], list[list[str]]]:
@@ -106,6 +106,6 @@ def neighbours(reading: Reading, path: Path, rows: list[list[str]], index: int) 
     shared = SHARED.get(path.parent.name)
     own = {lines[index]}
     if shared:
-        place = _names(read_sheet(path.read_bytes()).rows[0]).index(shared)
+        place = _names(rows_of(path)[0][-1]).index(shared)
         own |= {lines[other] for other, row in enumerate(rows) if row[place] == rows[index][place]}
     return reading.legs.drop("balance").filter(~pl.col("row_no").is_in(list(own))).rows()

@@ -85,13 +85,62 @@ def test_a_header_alone_is_an_empty_file_of_a_known_source() -> None:
     assert (file["source"], file["status"], file["rows"]) == ("kraken_ledgers", "empty", 0)
 
 
-def test_surplus_and_missing_cells_do_not_shift_a_row() -> None:
+def test_a_row_with_surplus_or_missing_cells_is_rejected_and_blank_ones_do_not_count() -> None:
+    rows = ["txid,refid,time,type,aclass,asset,amount,fee,balance",
+            "L1,D1,2016-05-01 10:00:00,deposit,currency,XXBT,1,0,1,surplus",
+            "L2,D2,2016-05-02 10:00:00,deposit,currency,XXBT,1,0",
+            "L3,D3,2016-05-03 10:00:00,deposit,currency,XXBT,1,0,3,,",
+            ",,"]  # fmt: skip
+    reading = read_text("\n".join(rows))
+    assert reading.legs["row_key"].to_list() == ["id:L3"]
+    assert reasons(reading, "rejected") == {
+        2: "the row has 10 cells, the header 9",
+        3: "the row has 8 cells, the header 9",
+    }
+    assert list(reasons(reading, "ignored")) == [1, 5]
+
+
+def test_cells_under_the_nameless_end_of_a_header_may_be_missing() -> None:
+    header = "txid,refid,time,type,aclass,asset,amount,fee,balance,,"
+    reading = read_text(f"{header}\nL1,D1,2016-05-01 10:00:00,deposit,currency,XXBT,1,0,1\n")
+    assert reading.legs["row_key"].to_list() == ["id:L1"]
+
+
+def test_only_binances_remark_may_be_missing() -> None:
+    binance = "User_ID,UTC_Time,Account,Operation,Coin,Change,Remark\n7,2021-06-01 10:00:00,Spot,Deposit,BTC"
+    assert read_text(f"{binance},1\n").legs["asset"].to_list() == ["BTC"]
+    assert reasons(read_text(f"{binance}\n"), "rejected") == {2: "the row has 5 cells, the header 7"}
+    universal = "time,kind,sent_quantity,sent_asset,received_quantity,received_asset,fee_quantity,fee_asset,usd_value,tx_id,note"
+    short = read_text(f"{universal}\n2024-03-01T12:00:00Z,deposit,,,1,BTC,,,,\n")
+    assert reasons(short, "rejected") == {2: "the row has 10 cells, the header 11"}
+
+
+def test_a_line_whose_quote_never_closes_is_rejected_and_the_lines_after_it_are_read() -> None:
     header = "txid,refid,time,type,aclass,asset,amount,fee,balance"
-    reading = read_text(
-        f"{header}\nL1,D1,2016-05-01 10:00:00,deposit,currency,XXBT,1,0,1,surplus\nL2,D2,2016-05-02 10:00:00\n"
-    )
-    assert reading.legs["row_key"].to_list() == ["L1"]
-    assert list(reasons(reading, "rejected")) == [3]
+    good = "{},{},2016-05-0{} 10:00:00,deposit,currency,XXBT,1,0,1"
+    rows = [good.format("L1", "D1", 1), good.format("L2", '"D2', 2), good.format("L3", "D3", 3)]
+    reading = read_text("\n".join([header, *rows]))
+    assert reading.file.select("status", "rows", "rows_rejected").row(0) == ("parsed", 3, 1)
+    assert reading.legs["row_key"].to_list() == ["id:L1", "id:L3"]
+    assert reasons(reading, "rejected") == {3: "a quote in this line does not close: the line could not be read"}
+
+
+def test_a_row_key_begins_with_id_only_where_the_source_has_one() -> None:
+    def prefixed(fixture: str) -> list[bool]:
+        keys = read(DATA / f"{fixture}.csv").legs["row_key"]
+        return keys.str.starts_with("id:").unique().to_list()
+
+    for with_ids in ("coinbase/history", "kraken/ledgers", "etherscan/normal"):
+        assert prefixed(with_ids) == [True], with_ids
+    for by_content in ("universal/story", "binance/statement", "etherscan/internal", "etherscan/erc20"):
+        assert prefixed(by_content) == [False], by_content
+
+
+def test_a_value_of_a_hundred_billion_is_no_value_and_loses_no_row() -> None:
+    header = "time,kind,sent_quantity,sent_asset,received_quantity,received_asset,fee_quantity,fee_asset,usd_value,tx_id,note"
+    row = "2024-03-01T12:00:00Z,deposit,,,1,BTC,,,{},,"
+    reading = read_text("\n".join([header, row.format("99999999999.99"), row.format("100000000000")]))
+    assert reading.legs["usd_value"].cast(pl.String).to_list() == ["99999999999.990000", None]
 
 
 def test_headers_of_one_name_twice_are_no_error() -> None:
