@@ -18,6 +18,7 @@ _FIRM = {FIRM.format(name): given.model for name, given in inputs.INPUTS.items()
 _QUESTIONS = {
     "folder_questions": "firm_folder",
     "price_questions": "prices",
+    "file_questions": "files",
     "event_questions": "events",
     "transfer_questions": "transfers",
     "movement_questions": "movements",
@@ -70,9 +71,10 @@ _INTAKE = [
     ),
     table_assets(
         "client_files",
-        {"files": intake.Files, "raw_rows": intake.RawRows, "legs": intake.Legs},
+        {"files": intake.Files, "raw_rows": intake.RawRows, "legs": intake.Legs, "file_questions": review.ReviewItems},
         {"files": Read(intake.Files), **_of("account_facts")},
         folder.take_in,
+        shown=("files", "raw_rows", "legs"),
         group="intake",
     ),
 ]

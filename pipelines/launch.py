@@ -48,8 +48,9 @@ def run_night(
     """
     os.umask(0o077)
     firm = FirmFolder(folder=str(folder), as_of=as_of.isoformat() if as_of else "")
-    night = plan(firm, datetime.now(firm.zone), from_year)
-    mart = Books(firm, night.as_of).mart
+    now = datetime.now(firm.zone)
+    night = plan(firm, now, from_year)
+    mart = Books(firm, night.as_of, now).mart
     with dg.DagsterInstance.from_config(str(dagster_home(firm))) as instance:
         result = definitions.resolve_job_def(JOB).execute_in_process(
             run_config=night.config, tags=night.tags, instance=instance, raise_on_error=False

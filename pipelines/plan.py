@@ -27,8 +27,7 @@ def plan(firm: FirmFolder, now: datetime, from_year: int | None = None) -> Plan:
         firm: the folder; its `as_of` wins over the date that firm.toml pins, that over the day of `now`.
         now: an instant with its zone.
         from_year: the first tax year to compute again; the years before are taken from the last night. It is ignored
-            where no night has closed them yet, and for a date before the last published night (a scratch warehouse
-            is empty).
+            where no night has closed them yet, and for another day than tonight (a scratch warehouse is empty).
 
     Raises:
         NightError: the folder, the date or the year is not usable.
@@ -40,8 +39,8 @@ def plan(firm: FirmFolder, now: datetime, from_year: int | None = None) -> Plan:
     first = from_year or FIRST_YEAR
     if not FIRST_YEAR <= first <= as_of.year:
         raise NightError(f"first year {first}: it lies between {FIRST_YEAR} and the year of the night, {as_of.year}")
-    books = Books(firm, as_of)
-    if books.past or not books.warehouse.exists():
+    books = Books(firm, as_of, now)
+    if books.scratch or not books.warehouse.exists():
         first = FIRST_YEAR
     return Plan(
         as_of,

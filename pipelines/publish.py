@@ -12,7 +12,7 @@ import dagster as dg
 
 from pipelines.errors import NightError
 from pipelines.factory import guarded
-from pipelines.resources import FirmFolder, WarehouseResource
+from pipelines.resources import FirmFolder, WarehouseResource, record_published
 from pipelines.warehouse import Model
 from schemas import harvest, intake, ledger, review, tax
 
@@ -83,7 +83,10 @@ def mart_assets(computed: Iterable[str], guards: Mapping[str, str]) -> list[dg.A
         description="The file that staff query: the checked candidate in the place of the last one.",
     )
     def mart(firm: FirmFolder, warehouse: WarehouseResource) -> dg.MaterializeResult[None]:
-        path = warehouse.books(firm).mart
+        books = warehouse.books(firm)
+        path = books.mart
+        if not books.scratch:
+            guarded(MART, lambda: record_published(firm, books.as_of))
         guarded(MART, lambda: swap_in(_aside(path), path, firm.settings.get("group", "")))
         return dg.MaterializeResult(metadata={"bytes": path.stat().st_size})
 

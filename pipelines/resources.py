@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from datetime import date, datetime
@@ -20,7 +21,7 @@ from pipelines.warehouse import Warehouse, connect
 FIRM_VARIABLE = "LOTBOOK_FIRM"
 DEFAULT_FIRM = "sample_firm"
 DEFAULT_ZONE = "America/New_York"
-"""Where firm.toml is silent."""
+"""Where there is no firm.toml."""
 
 
 class Night(NamedTuple):
@@ -55,12 +56,21 @@ class FirmFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @property
     def settings(self) -> dict[str, Any]:
-        """`firm.toml` as it stands, numbers with a point as Decimal; empty where there is none."""
+        """`firm.toml` as it stands, numbers with a point as Decimal; without one the folder's name and a zone.
+
+        Raises:
+            NightError: the file is no TOML or cannot be read.
+        """
         file = self.path / "firm.toml"
         try:
-            return tomllib.loads(file.read_text("utf-8"), parse_float=Decimal) if file.exists() else {}
+            return tomllib.loads(file.read_text("utf-8"), parse_float=Decimal)
+        except FileNotFoundError:
+            name = self.path.name.encode(errors="replace").decode() or "the firm"
+            return {"name": name, "time_zone": DEFAULT_ZONE}
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise NightError(f"{file} is not TOML: {error}") from None
+        except OSError as error:
+            raise NightError(f"{file} cannot be read: {error.strerror}") from None
 
     @property
     def zone(self) -> ZoneInfo:
@@ -73,11 +83,13 @@ class FirmFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def date_at(self, now: datetime) -> date:
         """The as-of date of a night that starts at `now`."""
-        pinned = self.as_of or self.settings.get("as_of") or now.astimezone(self.zone).date()
-        try:
-            return date.fromisoformat(str(pinned)[:10])
-        except ValueError:
-            raise NightError(f"as_of {pinned!r} is not a date such as 2026-11-20") from None
+        return _date(self.as_of) if self.as_of else self.pinned or now.astimezone(self.zone).date()
+
+    @property
+    def pinned(self) -> date | None:
+        """The as-of date that firm.toml pins."""
+        given = self.settings.get("as_of")
+        return _date(given) if given else None
 
     @property
     def state(self) -> Path:
@@ -98,28 +110,73 @@ class FirmFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
         return self.published / "lotbook.duckdb"
 
 
-class Books:
-    """Which files a night of this date writes: tonight's, or a scratch pair where a later night is published."""
+def _date(given: object) -> date:
+    try:
+        return date.fromisoformat(str(given)[:10])
+    except ValueError:
+        raise NightError(f"as_of {given!r} is not a date such as 2026-11-20") from None
 
-    def __init__(self, firm: FirmFolder, as_of: date) -> None:
-        """Look at the published file once."""
-        last = last_published(firm)
-        self.past = last is not None and as_of < last
-        self.warehouse = firm.state / (f"as-of/{as_of}.duckdb" if self.past else "warehouse.duckdb")
-        self.mart = firm.published / f"as-of/{as_of}.duckdb" if self.past else firm.mart
+
+class Books:
+    """Which files a night of this date writes: tonight's, or a scratch pair for another day than tonight.
+
+    Another day is one before the last published night, and one that has not come yet (unless firm.toml pins it).
+    """
+
+    def __init__(self, firm: FirmFolder, as_of: date, now: datetime) -> None:
+        """Look at what is published once.
+
+        Raises:
+            NightError: something is published and nothing tells of which night it is.
+        """
+        last, today = last_published(firm), now.astimezone(firm.zone).date()
+        past = last is not None and as_of < min(last, today)
+        future = as_of > today and as_of != firm.pinned
+        self.as_of = as_of
+        self.scratch = past or future
+        self.warehouse = firm.state / (f"as-of/{as_of}.duckdb" if self.scratch else "warehouse.duckdb")
+        self.mart = firm.published / f"as-of/{as_of}.duckdb" if self.scratch else firm.mart
 
 
 def last_published(firm: FirmFolder) -> date | None:
-    """The as-of date of the published file; None where there is none or it cannot be read."""
+    """The as-of date of the published file; None where there is none.
+
+    Raises:
+        NightError: there is one, no record of its date, and it cannot be read.
+    """
     if not firm.mart.exists():
         return None
+    try:
+        return date.fromisoformat(json.loads(_record(firm).read_text("utf-8"))["as_of"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # no record, or none of ours: the file itself tells
     try:
         with connect(firm.state / "spill") as con:
             con.execute(f"ATTACH '{str(firm.mart).replace(chr(39), chr(39) * 2)}' AS mart (READ_ONLY)")
             found = con.execute("SELECT max(as_of) FROM mart.runs").fetchall()[0][0]
     except duckdb.Error:
-        return None
-    return found if isinstance(found, date) else None
+        found = None
+    if isinstance(found, date):
+        return found
+    raise NightError(
+        f"{firm.mart} is published and cannot be read, so nothing tells of which night it is: "
+        "close the session that holds it open, or remove the file if it is damaged, then start again"
+    )
+
+
+def record_published(firm: FirmFolder, as_of: date) -> None:
+    """Note of which night the published file is: a session that holds the file locked cannot hide it.
+
+    Written before the swap: a crash between the two leaves the later date, and an earlier night then stays aside.
+    """
+    record = _record(firm)
+    aside = record.with_suffix(".tmp")
+    aside.write_text(json.dumps({"as_of": as_of.isoformat()}) + "\n", "utf-8")
+    aside.replace(record)
+
+
+def _record(firm: FirmFolder) -> Path:
+    return firm.state / "published.json"
 
 
 class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -131,7 +188,8 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def books(self, firm: FirmFolder) -> Books:
         """The files of this run."""
         if self._books is None:
-            self._books = Books(firm, firm.date_at(datetime.now(firm.zone)))
+            now = datetime.now(firm.zone)
+            self._books = Books(firm, firm.date_at(now), now)
         return self._books
 
     def of(self, firm: FirmFolder) -> Warehouse:
@@ -142,7 +200,7 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """
         if self._warehouse is None:
             books = self.books(firm)
-            self._warehouse = Warehouse(books.warehouse, fresh=books.past)
+            self._warehouse = Warehouse(books.warehouse, fresh=books.scratch)
             self._warehouse.begin()
         return self._warehouse
 

@@ -55,12 +55,16 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True)
 class Firm:
-    """The folder, checked: a frame for every name of `INPUTS`, what is wrong, and the clients stopped by it."""
+    """The folder, checked: a frame for every name of `INPUTS`, what is wrong, and the clients stopped by it.
+
+    `as_read`: the tables before a row fell because what it names is broken or missing; they tell who belongs together.
+    """
 
     settings: FirmSettings
     tables: Mapping[str, pl.DataFrame]
     problems: pl.DataFrame
     stopped: tuple[str, ...]
+    as_read: Mapping[str, pl.DataFrame]
 
     def __getitem__(self, name: str) -> pl.DataFrame:
         return self.tables[name]
@@ -261,19 +265,27 @@ def _no_problems() -> pl.DataFrame:
 # --- the whole folder ------------------------------------------------------------------------------------------------
 
 
-def read_folder(sheets: Mapping[str, Sheet], document: Mapping[str, Any], folders: Iterable[str] = ()) -> Firm:
+def read_folder(
+    sheets: Mapping[str, Sheet],
+    document: Mapping[str, Any],
+    folders: Iterable[str] = (),
+    unusable: Mapping[str, tuple[str, str]] | None = None,
+) -> Firm:
     """The firm's folder, checked.
 
     Args:
         sheets: every `*.csv` of the folder by its name without `.csv`.
         document: `firm.toml` as parsed with exact decimals.
         folders: the names of the folders under `intake/`.
+        unusable: CSVs that are no table, by the same name: what was found, what is expected.
 
     Raises:
-        FirmFolderError: a file or column is unknown or missing, or `firm.toml` is wrong.
+        FirmFolderError: a file or column is unknown, missing or no table, or `firm.toml` is wrong.
     """
-    readings = {name: _read(name, sheets.get(name)) for name in INPUTS}
-    strange = [
+    unusable = unusable or {}
+    readings = {name: _read(name, sheets.get(name), there=name in unusable) for name in INPUTS}
+    strange = [_fatal(f"{name}.csv", None, found, expected) for name, (found, expected) in unusable.items()]
+    strange += [
         _fatal(f"{name}.csv", None, "unknown file", f"one of: {', '.join(INPUTS)} (.csv)")
         for name in sorted(set(sheets) - set(INPUTS))
     ]
@@ -281,20 +293,23 @@ def read_folder(sheets: Mapping[str, Sheet], document: Mapping[str, Any], folder
     problems = pl.concat([wrong, *strange, *(reading.problems for reading in readings.values())])
     if problems["fatal"].any():
         raise FirmFolderError(problems.filter("fatal"))
-    tables, loose = _references({name: reading.frame for name, reading in readings.items()}, tuple(folders))
-    problems = _whose(pl.concat([problems, _news(loose, problems)]), tables)
+    as_read = {name: reading.frame for name, reading in readings.items()}
+    tables, loose = _references(as_read, tuple(folders))
+    problems = _whose(pl.concat([problems, _news(loose, problems)]), as_read)
     return Firm(
         settings,
         {name: frame.drop("row_no") for name, frame in tables.items()},
         problems.sort(pl.all(), nulls_last=True),
-        _stopped(problems, tables["returns"]),
+        _stopped(problems, as_read["returns"]),
+        as_read,
     )
 
 
-def _read(name: str, sheet: Sheet | None) -> Reading:
+def _read(name: str, sheet: Sheet | None, *, there: bool = False) -> Reading:
+    """The table of a file; absent (and not `there` without being a table) it has to be optional."""
     if sheet is None or not sheet.rows:
         reading = read_table(name, [], [])
-        if not INPUTS[name].required:
+        if there or not INPUTS[name].required:
             return reading
         columns = ", ".join(header_columns(name)[1])
         return reading._replace(problems=_fatal(f"{name}.csv", None, "no such file", f"a file with: {columns}"))
@@ -318,13 +333,13 @@ def _references(tables: Tables, folders: tuple[str, ...]) -> tuple[Tables, pl.Da
         found.append(_problems(name, frame, bad))
         tables[name] = frame.filter(good).select(frame.columns)
 
+    known = set(tables["accounts"]["account_id"])  # as read: an account whose row falls below is told by that row
     tables = dict(tables)
     people = tables["taxpayers"]["taxpayer_id"].implode()
     for name in [n for n, frame in tables.items() if "taxpayer_id" in frame.columns and n != "taxpayers"]:
         keep(name, pl.col("taxpayer_id").is_in(people), "taxpayer_id", "a taxpayer_id of taxpayers.csv")
     _keep_accounts(tables, keep)
     _keep_returns(tables, keep)
-    known = set(tables["accounts"]["account_id"])
     lost = [(f"intake/{folder}", folder) for folder in sorted(folders) if folder not in known]
     stray = pl.DataFrame(lost, schema={"file": pl.String, "account_id": pl.String}, orient="row").with_columns(
         shown(pl.col("file", "account_id")),
@@ -572,6 +587,20 @@ def _members(tables: Mapping[str, pl.DataFrame], years: Iterable[int]) -> pl.Dat
         )
         .sort("return_id", "tax_year", "role", "taxpayer_id")
     )
+
+
+def kin(firm: Firm) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Who belongs together, as the folder says it before any row falls: a broken row of one spouse parts no couple.
+
+    Returns:
+        (taxpayer_id), (return_id, taxpayer_id) and (account_id, taxpayer_id); a joint return that bears the id of a
+        client who is not on it binds nobody.
+    """
+    returns, accounts = firm.as_read["returns"], firm.as_read["accounts"].select("account_id", "taxpayer_id")
+    people = [frame.select("taxpayer_id") for frame in (firm.as_read["taxpayers"], returns, accounts)]
+    on_it = (pl.col("taxpayer_id") == pl.col("return_id")).any().over("return_id")
+    strange = pl.col("return_id").is_in(firm.as_read["taxpayers"]["taxpayer_id"].implode()) & ~on_it
+    return pl.concat(people).unique(), returns.filter(~strange).select("return_id", "taxpayer_id"), accounts
 
 
 def zones(firm: Firm) -> pl.DataFrame:

@@ -70,8 +70,8 @@ class _Row(NamedTuple):
 def read_sheet(data: bytes) -> Sheet:
     """The rows of a delimited text file.
 
-    A line whose quote never closes is a row with a fault, and the lines after it are read as if it were not there. Where
-    a quoted cell swallowed lines that look like rows, each of these lines is a row with a fault.
+    A line whose quote never closes is a row with a fault, and the lines after it are read as if it were not there.
+    Where a quoted cell swallowed lines that look like rows, each of these lines is a row with a fault.
 
     Raises:
         UnreadableError: the bytes are no text, or a row or cell is larger than any export makes it, or a hundred lines

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -199,15 +199,19 @@ def _choose(pairs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     ordered = pairs.sort(["score", "lag", "out_event_id", "in_event_id"], descending=[True, False, False, False])
     columns = ["out_event_id", "in_event_id", "score", "lag", "out_account_id", "in_account_id"]
     rows = [_Pair(o, i, score, lag, (a, b)) for o, i, score, lag, a, b in ordered.select(columns).iter_rows()]
+    of_event: defaultdict[str, list[_Pair]] = defaultdict(list)
+    for pair in rows:
+        of_event[pair.out_id].append(pair)
+        of_event[pair.in_id].append(pair)
     used: set[str] = set()
     taken: list[int] = []
     tied: set[str] = set()
     for index, pair in enumerate(rows):
         ends = {pair.out_id, pair.in_id}
-        if ends & (used | tied):
+        if not ends.isdisjoint(used) or not ends.isdisjoint(tied):
             continue
-        rivals = [r for r in _as_good(rows, index) if len(ends & {r.out_id, r.in_id}) == 1]
-        rivals = [r for r in rivals if r.accounts != pair.accounts and not {r.out_id, r.in_id} & used]
+        near = [*of_event[pair.out_id], *of_event[pair.in_id]]
+        rivals = [r for r in near if _ties(r, pair) and not {r.out_id, r.in_id} & used]
         if rivals:
             tied |= ends.union(*({r.out_id, r.in_id} for r in rivals))
         else:
@@ -217,12 +221,9 @@ def _choose(pairs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     return ordered[taken] if taken else ordered.clear(), ambiguous
 
 
-def _as_good(rows: list[_Pair], index: int) -> Iterator[_Pair]:
-    """The pairs right behind `index` that are exactly as good (the rows are sorted by score and lag)."""
-    for row in rows[index + 1 :]:
-        if (row.score, row.lag) != (rows[index].score, rows[index].lag):
-            return
-        yield row
+def _ties(rival: _Pair, pair: _Pair) -> bool:
+    """Whether two pairs of one event are exactly as good and not the same fact between the same accounts."""
+    return (rival.score, rival.lag) == (pair.score, pair.lag) and rival.accounts != pair.accounts
 
 
 def _ends_of(pairs: pl.DataFrame) -> pl.DataFrame:

@@ -170,7 +170,7 @@ def test_each_table_is_counted_and_checked_against_its_schema(tmp_path):
     result = materialize(make_firm(tmp_path, "ann,2024,1.5,\ncat,2024,,\n"), TABLES[0])
     (made,) = [event for event in result.get_asset_materialization_events() if event.asset_key == dg.AssetKey("deeds")]
     metadata = made.materialization.metadata
-    assert set(metadata) == {"dagster/row_count", "seconds", "rows_rejected"}
+    assert set(metadata) == {"dagster/row_count", "seconds", "rows_rejected", "peak_mib"}
     assert (metadata["dagster/row_count"].value, metadata["rows_rejected"].value) == (1, 1)
     checks = {check.asset_key.to_user_string(): check for check in result.get_asset_check_evaluations()}
     assert checks["members"].passed

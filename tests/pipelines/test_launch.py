@@ -19,7 +19,7 @@ from pipelines import launch
 from pipelines.errors import NightError
 from pipelines.launch import main, run_night, summary
 from pipelines.plan import plan
-from pipelines.resources import FirmFolder
+from pipelines.resources import Books, FirmFolder, record_published
 from pipelines.warehouse import Warehouse
 from tests.pipelines.small_house import house, make_firm
 
@@ -146,6 +146,49 @@ def test_a_night_in_the_past_leaves_tonights_alone(tmp_path):
     assert (mart.stat().st_ino, mart.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     assert (firm / "state" / "warehouse.duckdb").read_bytes() == books
     assert list((firm / "state" / "as-of").glob("*.duckdb")) == []
+
+
+def test_a_session_that_locks_the_mart_does_not_make_the_past_tonight(tmp_path):
+    firm = make_firm(tmp_path, DEEDS)
+    mart = run_night(firm, date(2026, 11, 20), definitions=house())
+    mart.chmod(0o600)
+    code = "import sys, duckdb; con = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, mart], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as session:
+        assert session.stdout is not None
+        assert session.stdout.readline() == "open\n"
+        past = planned_books(firm, date(2021, 12, 30))
+        (firm / "state" / "published.json").unlink()
+        with pytest.raises(NightError, match=r"is published and cannot be read.*close the session"):
+            planned_books(firm, date(2021, 12, 30))
+        session.communicate()
+    assert past.mart == firm / "published" / "as-of" / "2021-12-30.duckdb"
+    # without the record the file itself tells
+    assert planned_books(firm, date(2021, 12, 30)).mart == past.mart
+
+
+def planned_books(firm: Path, as_of: date) -> Books:
+    return Books(FirmFolder(folder=str(firm)), as_of, datetime(2026, 11, 22, 12, tzinfo=NEW_YORK))
+
+
+def test_a_day_that_has_not_come_is_never_tonight_unless_the_firm_pins_it(tmp_path):
+    firm = make_firm(tmp_path, DEEDS)
+    assert planned_books(firm, date(2026, 11, 22)).mart == firm / "published" / "lotbook.duckdb"
+    ahead = planned_books(firm, date(2026, 12, 31))
+    assert ahead.mart == firm / "published" / "as-of" / "2026-12-31.duckdb"
+    assert ahead.warehouse == firm / "state" / "as-of" / "2026-12-31.duckdb"
+    (firm / "firm.toml").write_text("as_of = 2026-12-31\n")
+    assert planned_books(firm, date(2026, 12, 31)).mart == firm / "published" / "lotbook.duckdb"
+
+
+def test_tonight_is_tonight_after_a_night_pinned_ahead(tmp_path):
+    firm = make_firm(tmp_path, DEEDS)
+    (firm / "published").mkdir()
+    (firm / "published" / "lotbook.duckdb").touch()
+    record_published(FirmFolder(folder=str(firm)), date(2026, 12, 31))
+    assert planned_books(firm, date(2026, 11, 22)).mart == firm / "published" / "lotbook.duckdb"
+    assert planned_books(firm, date(2026, 11, 21)).mart == firm / "published" / "as-of" / "2026-11-21.duckdb"
 
 
 def test_a_second_run_is_refused_in_a_sentence_and_alerts(tmp_path):

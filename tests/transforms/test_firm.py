@@ -300,6 +300,36 @@ def test_a_spouse_s_broken_row_stops_the_joint_return():
     assert firm.stopped == ("ann", "bob")
 
 
+def test_a_couple_stops_when_one_spouse_s_own_row_breaks():
+    """The joint return's row of the one falls with the taxpayer's: the other may not file the couple's return alone."""
+    firm = folder(
+        taxpayers=TAXPAYERS.replace("bob,,1950", "bob,,fifty"), returns=JOINT, profiles=PROFILE_JOINT.format("mfj")
+    )
+    assert firm.problems["file"].to_list() == ["taxpayers.csv"]
+    assert firm.stopped == ("ann", "bob")
+    people, returns, accounts = reader.kin(firm)
+    assert set(people["taxpayer_id"]) == {"ann", "bob", "zed"}
+    assert set(returns.rows()) == {("ann-bob", "ann"), ("ann-bob", "bob")}
+    assert ("bob-kr", "bob") in accounts.rows()
+
+
+def test_a_return_that_bears_a_stranger_s_id_binds_no_stranger():
+    firm = folder(returns=JOINT.replace("ann-bob", "zed"), profiles=PROFILES)
+    assert reader.kin(firm)[1].is_empty()
+
+
+def test_the_folder_of_an_account_whose_owner_is_broken_is_no_stray():
+    firm = folder(("bob-kr",), taxpayers=TAXPAYERS.replace("bob,,1950", "bob,,fifty"))
+    assert firm.problems["file"].to_list() == ["taxpayers.csv"]
+
+
+def test_a_file_that_is_no_table_is_told_once_with_what_is_expected():
+    sheets = {"taxpayers": sheet(TAXPAYERS), "profiles": sheet(PROFILES)}
+    with pytest.raises(FirmFolderError) as caught:
+        read_folder(sheets, TOML, (), {"accounts": ("bytes", "a CSV in UTF-8")})
+    assert str(caught.value) == "accounts.csv: found bytes; expected a CSV in UTF-8"
+
+
 def test_a_return_has_one_primary():
     firm = folder(returns=JOINT.replace("bob,spouse", "bob,primary"), profiles=PROFILE_JOINT.format("mfj"))
     assert firm.stopped == ("ann", "bob")

@@ -45,11 +45,12 @@ class Parsed(NamedTuple):
 class Source:
     """A file format.
 
-    `identify` finds the header among a file's first rows; `parse` reads a frame of `row_no` and one text column a
-    header name, and `unfit` (null, or why the row is not to be read). `family` is what legs carry as source: files of one
+    `identify` finds the header among a file's first rows; `parse` reads a frame of `row_no`, one text column a header
+    name, and `unfit` (null, or why the row is not to be read). `family` is what legs carry as source: files of one
     family describe the same facts and share group keys. A row key that is the source's own id of the fact, which never
-    repeats, begins with `id:`. `may_lack` names the last column where genuine rows leave it out. `regroup` sets the group keys that only all deduplicated legs of the family tell; `nets` says that a group's
-    legs of one asset are netted.
+    repeats, begins with `id:`. `regroup` sets the group keys that only all deduplicated legs of the family tell; `nets`
+    says that a group's legs of one asset are netted. `may_lack` names the last column, in small letters, where genuine
+    rows leave it out.
     """
 
     name: str

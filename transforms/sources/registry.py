@@ -119,7 +119,7 @@ def _frame(sheet: Sheet, header: int, source: Source) -> pl.DataFrame:
 
 
 def _misfit(row: list[str], header: list[str], may_lack: str | None) -> str | None:
-    """Why a row that has not the header's cells is not read: what its cells mean is not certain. Blank ones may differ."""
+    """Why a row that has not the header's cells is not read: what they mean is not certain. A blank row may differ."""
     width = len(header)
     needed = max(number for number, name in enumerate(header, 1) if name.strip())
     optional = header[needed - 1].strip().lower() == may_lack
@@ -133,7 +133,7 @@ def _lists(rows: list[list[str]]) -> pl.Series:
     """A list column of text, built flat (polars looks at every inner list of Python lists)."""
     cells = pl.Series("cell", list(chain.from_iterable(rows)), dtype=pl.String)
     widths = set(map(len, rows))
-    if widths == {0} or not rows:
+    if not rows:
         return pl.Series([[]], dtype=pl.List(pl.String)).new_from_index(0, len(rows))
     if len(widths) == 1:
         return cells.reshape((len(rows), *widths)).arr.to_list()
