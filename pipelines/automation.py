@@ -53,7 +53,8 @@ def new_files(context: dg.SensorEvaluationContext, firm: FirmFolder) -> dg.RunRe
 
 def fingerprint(folder: Path) -> str:
     """A hash of the names, sizes and times of what a night reads; no file is opened."""
-    files = [*folder.glob("*.csv"), *folder.glob("*.toml"), *folder.glob("intake/**/*"), *folder.glob("prices/**/*")]
+    tables = [path for path in folder.glob("*") if path.suffix.lower() in (".csv", ".toml")]
+    files = [*tables, *folder.glob("intake/**/*"), *folder.glob("prices/**/*")]
     lines = []
     for file in sorted(files):
         if file.is_file():

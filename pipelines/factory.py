@@ -181,20 +181,21 @@ def _write(
         table: given if isinstance(given, Part) else Part(given, pl.DataFrame()) for table, given in answer.items()
     }
     checked = {table: check(part.rows, models[table]) for table, part in parts.items()}
-    if MEMBERS in checked:  # who belongs together has to be known before anyone is stopped
-        store.replace(MEMBERS, checked[MEMBERS].valid, models[MEMBERS])
-    if isinstance(named, pl.DataFrame):
-        stop(store, next(iter(models)), named)
-    rejected = {table: stop(store, table, rows.rejected) for table, rows in checked.items()}
-    for table, model in models.items():
-        if table == MEMBERS:
-            continue
-        rows = checked[table].valid if keeps_stopped else leave_out(store, checked[table].valid)
-        if append:
-            store.append(table, rows, model)
-        else:
-            only = parts[table].only if isinstance(answer[table], Part) else None
-            store.replace(table, rows, model, years, only)
+    with store.together():  # a night that dies here has written none of them
+        if MEMBERS in checked:  # who belongs together has to be known before anyone is stopped
+            store.replace(MEMBERS, checked[MEMBERS].valid, models[MEMBERS])
+        if isinstance(named, pl.DataFrame):
+            stop(store, next(iter(models)), named)
+        rejected = {table: stop(store, table, rows.rejected) for table, rows in checked.items()}
+        for table, model in models.items():
+            if table == MEMBERS:
+                continue
+            rows = checked[table].valid if keeps_stopped else leave_out(store, checked[table].valid)
+            if append:
+                store.append(table, rows, model)
+            else:
+                only = parts[table].only if isinstance(answer[table], Part) else None
+                store.replace(table, rows, model, years, only)
     return rejected
 
 

@@ -61,7 +61,10 @@ def firm_tables(night: Night) -> dict[str, pl.DataFrame]:
         "stands": gate.conform(firm.stands(known), Stands),
         "asset_facts": gate.conform(asset_master.facts(asset_master.master(known["assets"])), AssetFacts),
         "folder_questions": pl.concat(
-            [firm.problem_items(read.problems), *_folder_items(night.folder, accounts.select("account_id", "taxpayer_id"), read["opening_lots"])]
+            [
+                firm.problem_items(read.problems),
+                *_folder_items(night.folder, accounts.select("account_id", "taxpayer_id"), read["opening_lots"]),
+            ]
         ),
         "quarantine": stopped.with_columns(why=pl.lit("a row of the firm's folder is broken")),
     }

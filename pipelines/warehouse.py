@@ -59,6 +59,7 @@ class Warehouse:
         self._lock = _lock(path)
         self._members: pl.DataFrame | None = None
         self._columns: dict[str, dict[str, str]] | None = None
+        self._writing = False
         if fresh:
             _unlink(path)
         self.con = connect(path.parent / "spill")
@@ -176,14 +177,26 @@ class Warehouse:
         return self._members
 
     @contextmanager
+    def together(self) -> Iterator[None]:
+        """All that is written inside becomes visible at once, or not at all if the process dies: a step's tables."""
+        with self._transaction():
+            yield
+
+    @contextmanager
     def _transaction(self) -> Iterator[None]:
+        if self._writing:  # part of a larger one
+            yield
+            return
         self.con.execute("BEGIN")
+        self._writing = True
         try:
             yield
         except BaseException:
             self.con.execute("ROLLBACK")
-            self._columns = None
+            self._columns = self._members = None
             raise
+        finally:
+            self._writing = False
         self.con.execute("COMMIT")
 
     def _usable(self, table: str, model: Model, years: list[int]) -> bool:

@@ -49,12 +49,25 @@ def distinct_legs(legs: pl.DataFrame) -> pl.DataFrame:
     """
     reach = pl.col("occurred_at").max().over("account_id", "source", "file_id")
     rows = legs.with_columns(reach=reach).select(*_ROW, "file_id", "row_no", "reach").unique()
-    nth = pl.col("row_no").rank("ordinal").over(*_ROW, "file_id").cast(pl.Int64)
+    rows = rows.join(_said(legs), on=[*_ROW, "file_id", "row_no"], how="left")
+    # identical keys are told apart by what else they say, so that the order of the rows does not matter
+    nth = pl.struct(pl.col("said").fill_null(""), "row_no").rank("ordinal").over(*_ROW, "file_id").cast(pl.Int64)
     ordinal = pl.when(pl.col("row_key").str.starts_with(ID_KEY)).then(1).otherwise(nth).alias("ordinal")
     place = pl.struct(-pl.col("reach").dt.epoch("us"), "file_id", "row_no").rank("ordinal")
     first = (place.over(*_ROW, "ordinal") == 1).alias("primary")
-    marked = rows.with_columns(ordinal).with_columns(first).drop("reach")
+    marked = rows.with_columns(ordinal).with_columns(first).drop("reach", "said")
     return legs.join(marked, on=[*_ROW, "file_id", "row_no"], how="left")
+
+
+def _said(legs: pl.DataFrame) -> pl.DataFrame:
+    """What the rows say that share their key with another row of the file, as text for an order."""
+    shared = pl.col("row_no").n_unique().over(*_ROW, "file_id") > 1
+    cells = [pl.col(name).cast(pl.String).fill_null("") for name in ("role", "asset", "quantity", "usd_value", "note")]
+    return (
+        legs.filter(shared)
+        .group_by(*_ROW, "file_id", "row_no")
+        .agg(said=pl.concat_str(cells, separator="|").sort().str.join("/"))
+    )
 
 
 def assemble(legs: pl.DataFrame, netting: Collection[str], regroup: Mapping[str, Regroup]) -> Ledger:
@@ -170,28 +183,40 @@ def _net(sides: pl.DataFrame, netting_sources: tuple[str, ...]) -> pl.DataFrame:
 
 
 def _parts(sides: pl.DataFrame) -> pl.DataFrame:
-    """Each side with the event it belongs to.
+    """Each side with the event it belongs to, and what its fact is: `two_sided`, all `paid` in cash, all `cashed`.
 
     One asset a side is one event. More than one sent or received asset: each becomes an event of its own (valued on
     its own, see the prices module), the first fee stays with a sent one. A second fee asset becomes a fee event.
     """
+    fiat = pl.col("asset").is_in(FIAT)
+    counts = sides.group_by("fact_id").agg(
+        *((pl.col("role") == role).sum().alias(f"n_{role}") for role in SIDES),
+        *((fiat & (pl.col("role") == role)).sum().alias(f"n_{role}_fiat") for role in SIDES),
+    )
+    known = sides.join(counts, on="fact_id").with_columns(
+        two_sided=(pl.col("n_sent") > 0) & (pl.col("n_received") > 0),
+        paid=pl.col("n_sent") == pl.col("n_sent_fiat"),
+        cashed=pl.col("n_received") == pl.col("n_received_fiat"),
+        basket=(pl.col("n_sent") > 1) | (pl.col("n_received") > 1),
+    )
+    plain = ~pl.col("basket") & (pl.col("n_fee") <= 1)  # nearly all: the windows below are for the others alone
+    whole = known.filter(plain).with_columns(event_id="fact_id")
+    return pl.concat([whole, _split(known.filter(~plain)).select(whole.columns)])
+
+
+def _split(sides: pl.DataFrame) -> pl.DataFrame:
+    """The sides of baskets and of facts with several fees, each with its event."""
     fee, fiat = pl.col("role") == "fee", pl.col("asset").is_in(FIAT)
     rank = pl.col("asset").rank("ordinal").over("fact_id", "role")
-    basket = (~fee & (rank > 1)).any().over("fact_id")
     label = pl.concat_str("role", pl.lit(":"), "asset")
     # cash bears no fee: it belongs to what the cash bought (labels of sent legs sort last)
     bearer = pl.coalesce(label.filter(~fee & ~fiat).max().over("fact_id"), label.filter(~fee).max().over("fact_id"))
     part = (
         pl.when(fee & (rank > 1)).then(label)
-        .when(basket & fee).then(bearer)
-        .when(basket).then(label)
+        .when(pl.col("basket") & fee).then(bearer)
+        .when("basket").then(label)
     )  # fmt: skip
-    two_sided = pl.col("role").filter(~fee).n_unique().over("fact_id") > 1
-    cash = {
-        name: fiat.filter(pl.col("role") == role).all().over("fact_id")
-        for name, role in (("paid", "sent"), ("cashed", "received"))
-    }
-    return sides.with_columns(part=part, two_sided=two_sided, **cash).with_columns(
+    return sides.with_columns(part=part).with_columns(
         event_id=pl.when(pl.col("part").is_null())
         .then(pl.col("fact_id"))
         .otherwise(content_id("ev-", "fact_id", "part"))
