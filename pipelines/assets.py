@@ -257,11 +257,16 @@ GUARDS: Mapping[str, str] = {
         WHERE lines.gain IS NULL OR pieces.gain IS NULL OR abs(lines.gain - pieces.gain) > 0.01
     """,
     "schedule_d_ties_to_form": """
-        SELECT count(*) FROM return_inputs AS r JOIN (
-            SELECT return_id, tax_year, sum(gain) FILTER (part = 'I') AS short FROM form_8949 GROUP BY ALL
-        ) AS f USING (return_id, tax_year)
+        WITH lines AS (
+            SELECT return_id, tax_year, coalesce(sum(gain) FILTER (part = 'I'), 0) AS short,
+                coalesce(sum(gain) FILTER (part = 'II'), 0) AS long
+            FROM form_8949 GROUP BY ALL
+        )
+        SELECT count(*) FROM return_inputs AS r LEFT JOIN lines AS f USING (return_id, tax_year)
         LEFT JOIN firm_profiles AS p USING (return_id, tax_year)
         WHERE r.short_term != 100 * (coalesce(f.short, 0) + coalesce(p.other_short_term, 0))
+           OR r.long_term != 100 * (coalesce(f.long, 0) + coalesce(p.other_long_term, 0)
+                                    + coalesce(p.other_28_rate, 0) + coalesce(p.unrecaptured_1250, 0))
     """,
     "carryovers_conserved": """
         WITH years AS (
