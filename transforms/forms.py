@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from schemas.fields import CENTS, FIAT
+from schemas.fields import CENTS, FIAT, UNTAXED
 from schemas.gate import conform
 from schemas.tax import DigitalAssetQuestion, Form8949, Gains
 from transforms.exact import to_cents, units_text
-
-UNTAXED = ("gift_out", "donation", "theft", "loss", "migration")
-"""Exits that are no sale: no line on the form (tax rules 2.4, 4.5)."""
 
 
 def complete_gains(

@@ -21,15 +21,13 @@ from typing import Any, NamedTuple, TypeAlias
 
 import polars as pl
 
-from schemas.fields import INSTANT, MONEY, QUANTITY
+from schemas.fields import INSTANT, MONEY, QUANTITY, UNTAXED
 from schemas.gate import conform, dtypes, empty
 from schemas.tax import ClosingLots, LotMoves, Lots
 from transforms.exact import from_ints, share, to_ints
 from transforms.holding import long_term_from
 from transforms.methods import WALLET_YEAR, out_of_time
 
-UNTAXED = frozenset({"gift_out", "donation", "theft", "loss"})
-"""Exits without proceeds: no gain and no loss is booked (IRC 1015, 170; theft and loss are a stand of their own)."""
 UNIVERSAL = "universal"
 SPLIT_ID = "allocation-2025"
 """`transfer_id` of the moves that split a universal pool into wallets on 2025-01-01 (Rev. Proc. 2024-28)."""

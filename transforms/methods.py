@@ -25,6 +25,8 @@ class Methods(NamedTuple):
 
     exits: pl.DataFrame
     """The frame given, with `lot_method`; row order kept."""
+    clashes: pl.DataFrame
+    """taxpayer_id, account_id, asset, tax_year: exits at a US broker that was told another method than the books say."""
     missing: pl.DataFrame
     """taxpayer_id, tax_year, exits: years before 2025 for which no filed method is on record (FIFO was taken)."""
 
@@ -39,7 +41,8 @@ def method_at(
     then (Reg. 1.1012-1(j)(2)-(3); Notices 2025-7, 2026-20); at a US broker from 2027 it must also have reached the
     broker before the exit, and an account whose custody is unknown is held to the same. Else FIFO. Orders recorded at
     the same instant: the one for an account beats the one for an asset beats the one for all, then the later
-    `effective_from`, then the method's name.
+    `effective_from`, then the method's name. What a US broker was told before the sale governs over the books (Notice
+    2025-7 s. 4.05); where the two differ the exit comes back in `clashes`.
 
     Args:
         exits: taxpayer_id, account_id, asset, occurred_at, tax_year.
@@ -63,7 +66,9 @@ def method_at(
         .agg(exits=pl.len())
         .sort("taxpayer_id", "tax_year")
     )
-    return Methods(known.with_columns(lot_method=method).drop("_row", "_filed", "_ordered"), missing)
+    clashes = known.filter(pl.col("_clash").fill_null(value=False))
+    exits = known.with_columns(lot_method=method).drop("_row", "_filed", "_ordered", "_clash")
+    return Methods(exits, clashes.select("taxpayer_id", "account_id", "asset", "tax_year").unique(), missing)
 
 
 def out_of_time(allocations: pl.DataFrame, disposals: pl.DataFrame, zones: pl.DataFrame) -> pl.DataFrame:
@@ -103,7 +108,7 @@ def out_of_time(allocations: pl.DataFrame, disposals: pl.DataFrame, zones: pl.Da
 
 
 def _standing(rows: pl.DataFrame, lot_orders: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
-    """`_row` and `_ordered` of the exits that a standing order reaches."""
+    """`_row`, `_ordered` and `_clash` of the exits that a standing order reaches."""
     orders = lot_orders.select(
         "taxpayer_id",
         _account=_given("account_id"),
@@ -126,12 +131,14 @@ def _standing(rows: pl.DataFrame, lot_orders: pl.DataFrame, accounts: pl.DataFra
     by_broker = (pl.col("custody").fill_null("us_broker") == "us_broker") & (pl.col("tax_year") >= BROKER_YEAR)
     told = ~by_broker | (pl.col("_told") < pl.col("occurred_at")).fill_null(value=False)
     specific = pl.col("_account").is_not_null().cast(pl.Int8) * 2 + pl.col("_asset").is_not_null().cast(pl.Int8)
+    governs = ((pl.col("custody") == "us_broker") & (pl.col("_told") < pl.col("occurred_at"))).fill_null(value=False)
+    last = [pl.col("_ordered").filter(which).last() for which in (pl.col("_governs"), ~pl.col("_governs"))]
     return (
         candidates.filter(matches & timely & told)
-        .with_columns(_specific=specific)
-        .sort("_row", "_recorded", "_specific", "_effective", "_ordered")
+        .with_columns(_specific=specific, _governs=governs)
+        .sort("_row", "_governs", "_recorded", "_specific", "_effective", "_ordered")
         .group_by("_row", maintain_order=True)
-        .agg(pl.col("_ordered").last())
+        .agg(pl.col("_ordered").last(), _clash=(last[0] != last[1]).fill_null(value=False))
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from schemas.fields import FIAT, INCOME_KINDS, KEPT_APART, MONEY, QUANTITY
+from schemas.fields import FIAT, INCOME_KINDS, KEPT_APART, MONEY, QUANTITY, UNTAXED
 from schemas.gate import conform
 from schemas.ledger import Movements
 from transforms.exact import from_ints, share, to_ints
@@ -19,7 +19,6 @@ from transforms.methods import WALLET_YEAR, method_at
 
 AWAY = ("withdrawal", "transfer_out", "deposit", "transfer_in", "migration")
 """Kinds whose units, where nothing matches them, only left or only came: no disposal, no known basis."""
-UNTAXED = ("gift_out", "donation", "theft", "loss")
 _WRAPS = ("wrap", "unwrap")
 _TRADES = ("buy", "sell", "trade")
 _DATED = (
@@ -98,6 +97,7 @@ def movements(
         *_questions(facts),
         undated,
         _unfiled(every, methods.missing),
+        _asked(methods.clashes, "broker_and_books_differ"),
         _pools_unknown(every, basis_pools, accounts),
     ]
     return Moved(every, pl.concat(asked).sort("question", "taxpayer_id", "tax_year", "event_id"))

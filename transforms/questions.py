@@ -95,8 +95,8 @@ _EVENTS = {
     ),
     "year_boundary": (
         "info",
-        "a {} on {} in the taxpayer's zone falls in another year in UTC",
-        "A broker that keeps UTC reports it for the other year: compare with the Form 1099-DA.",
+        "a {} on {} lies within 14 hours of a year's end: another clock may put it into the other year",
+        "A broker that keeps another clock may report it for the other year: compare with the Form 1099-DA.",
     ),
 }
 """Question of the events: severity, what was found (kind, date), what to do."""
@@ -108,7 +108,9 @@ def events(valued: pl.DataFrame) -> list[pl.DataFrame]:
     cash = [pl.col(side).is_in(FIAT).fill_null(value=True) for side in ("received_asset", "sent_asset")]
     unpriced = ~pl.all_horizontal(cash) & pl.col("usd_value").is_null() & ~kind.is_in([*UNVALUED, "fee"])
     fee_unpriced = pl.col("fee_asset").is_not_null() & pl.col("fee_usd_value").is_null() & ~unpriced
-    boundary = ~kind.is_in(UNVALUED) & (pl.col("occurred_at").dt.year() != pl.col("tax_year"))
+    # the taxpayer's clock is at most 14 hours from any other (tax rules 1.3)
+    near = [pl.col("occurred_at").dt.offset_by(by).dt.year() != pl.col("tax_year") for by in ("-14h", "14h")]
+    boundary = ~kind.is_in(UNVALUED) & pl.any_horizontal(near)
     cases = {
         "price_missing": unpriced,
         "fee_price_missing": fee_unpriced,
@@ -216,6 +218,11 @@ _MOVED = {
         "warning",
         "a move of {} states a fee and arrives short by another amount: both are booked as fees",
         "Compare with the wallet's own record and correct the fee in overrides.csv.",
+    ),
+    "broker_and_books_differ": (
+        "warning",
+        "the broker was told another lot method for {} than the books say: what it was told was used",
+        "Make the two agree (Notice 2025-7 s. 4.05).",
     ),
     "filed_method_missing": (
         "warning",

@@ -130,3 +130,28 @@ def test_another_taxpayer_s_or_asset_s_sale_does_not_close_an_allocation() -> No
     assert late(None, **after) == ["the allocation was completed after the first sale since 2025"]
     assert late(None, **after, asset="ETH") == []
     assert late(None, **after, taxpayer_id="brian") == []
+
+
+def test_in_the_relief_period_what_the_broker_was_told_governs_over_the_books_and_is_asked():
+    # Notice 2025-7 s. 4.05 (tax rules 2.7): never a silent choice
+    books = {"method": "hifo", "recorded_at": "2025-02-01T00:00:00", "effective_from": "2025-02-01T00:00:00"}
+    told = {
+        "method": "lifo", "recorded_at": "2025-01-01T00:00:00", "effective_from": "2025-01-01T00:00:00",
+        "communicated_to_broker_at": "2025-01-01T00:00:00",
+    }  # fmt: skip
+    sale = {
+        "taxpayer_id": "jane",
+        "account_id": "exchange",
+        "asset": "BTC",
+        "occurred_at": "2025-06-01T00:00:00",
+        "tax_year": 2025,
+    }
+    result = method_at(
+        frame(Movements, sale), frame(LotOrders, books, told, taxpayer_id="jane"), frame(FiledMethods), ACCOUNTS
+    )
+    assert result.exits["lot_method"].to_list() == ["lifo"]
+    assert result.clashes.rows() == [("jane", "exchange", "BTC", 2025)]
+    alone = method_at(
+        frame(Movements, sale), frame(LotOrders, books, taxpayer_id="jane"), frame(FiledMethods), ACCOUNTS
+    )
+    assert (alone.exits["lot_method"].to_list(), alone.clashes.height) == (["hifo"], 0)

@@ -49,6 +49,19 @@ def test_a_sale_whose_year_depends_on_the_clock_is_flagged() -> None:
     assert asked(late) == [("year_boundary", "info")]
 
 
+def test_a_sale_within_14_hours_of_new_year_is_flagged() -> None:
+    # 1.3: noon of New Year's Eve in New York is 7 hours from the year's end in UTC
+    noon = {
+        "kind": "sell",
+        "usd_value": "5",
+        "occurred_at": "2026-12-31T17:00:00",
+        "tax_date": "2026-12-31",
+        "tax_year": 2026,
+    }
+    assert asked(noon) == [("year_boundary", "info")]
+    assert asked({**noon, "occurred_at": "2026-12-31T09:00:00"}) == []
+
+
 def test_rejected_rows_are_one_item_a_file_and_reason_with_the_first_line() -> None:
     row = {"account_id": "a", "file_id": "f", "cells": ["x"], "status": "rejected", "reason": "amount is no number"}
     raw = frame(RawRows, {**row, "row_no": 7}, {**row, "row_no": 5}, {**row, "row_no": 6, "status": "ignored"})
