@@ -46,9 +46,7 @@ def firm_tables(night: Night) -> dict[str, pl.DataFrame]:
     folders = [_plain(path.name) for path in sorted((night.folder / "intake").glob("*")) if path.is_dir()]
     read = firm.read_folder(sheets, FirmFolder(folder=str(night.folder)).settings, folders, unusable)
     known = firm.as_of(read, night.as_of)
-    accounts = firm.account_facts(known).with_columns(
-        taxable=(pl.col("treatment") == "taxable") & (pl.col("entity") == "individual")
-    )
+    accounts = firm.account_facts(known)
     years = range(2009, night.as_of.year + 1)
     tables = {FIRM.format(name): known[name] for name in INPUTS}
     stopped = pl.DataFrame({"taxpayer_id": read.stopped}, schema={"taxpayer_id": pl.String})

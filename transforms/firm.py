@@ -639,11 +639,3 @@ def account_facts(firm: Firm) -> pl.DataFrame:
             taxable=(pl.col("treatment") == "taxable") & (pl.col("entity") == "individual"),
         )
     )
-
-
-def platform_costs(settings: FirmSettings) -> pl.DataFrame:
-    """What a trade costs by platform: (platform, fee_bp, spread_bp); the row `default` stands for the others."""
-    rows = [(platform, cost.fee_bp, cost.spread_bp) for platform, cost in settings.platforms.items()]
-    return pl.DataFrame(
-        rows, schema={"platform": pl.String, "fee_bp": pl.Decimal(18, 6), "spread_bp": pl.Decimal(18, 6)}, orient="row"
-    )

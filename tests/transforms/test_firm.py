@@ -506,7 +506,7 @@ def test_only_a_taxable_account_of_an_individual_enters_a_return():
 
 
 def test_platform_costs_have_a_default():
-    assert reader.platform_costs(FirmSettings("x", "UTC")).rows() == [("default", Decimal(60), Decimal(20))]
+    assert FirmSettings("x", "UTC").platforms == {"default": PlatformCost(Decimal(60), Decimal(20))}
 
 
 # --- the manual
