@@ -251,7 +251,7 @@ GUARDS: Mapping[str, str] = {
     "lots_conserved": "SELECT count(*) FROM book_balance WHERE NOT holds",
     "gains_complete": "SELECT abs((SELECT count(*) FROM gains) - (SELECT count(*) FROM mart.gains))",
     "form_ties_to_pieces": """
-        WITH pieces AS (SELECT disposal_id, sum(gain) AS gain FROM gains WHERE on_return GROUP BY ALL),
+        WITH pieces AS (SELECT disposal_id, sum(gain + disallowed) AS gain FROM gains WHERE on_return GROUP BY ALL),
              lines AS (SELECT disposal_id, sum(gain) AS gain FROM form_8949 GROUP BY ALL)
         SELECT count(*) FROM pieces FULL JOIN lines USING (disposal_id)
         WHERE lines.gain IS NULL OR pieces.gain IS NULL OR abs(lines.gain - pieces.gain) > 0.01

@@ -60,7 +60,9 @@ class LotMoves(Table):
 class Gains(Table):
     """A piece: one disposal x one lot. `lot_id`, `basis` and `gain` are null where the basis is unknown.
 
-    `acquired_at` and `date_acquired` go with the basis used: of a gift sold at a loss the day it was made.
+    `acquired_at` and `date_acquired` go with the basis used: of a gift sold at a loss the day it was made. `disallowed`
+    is the part of a loss that the law does not allow (positive; `gain` stays proceeds less basis), by the code that
+    Form 8949 column (f) shows for it: W a wash sale (IRC 1091), L any other loss that is none (IRC 267).
     """
 
     taxpayer_id: str
@@ -86,6 +88,8 @@ class Gains(Table):
     origin: str = pa.Field(nullable=True)
     collectible: bool
     on_return: bool
+    disallowed: Money = pa.Field(ge=0)
+    disallowed_code: str = pa.Field(nullable=True, isin=("L", "W"))
 
 
 class ClosingLots(Table):

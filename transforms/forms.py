@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from schemas.fields import CENTS, FIAT, UNTAXED
+from schemas.fields import CENTS, FIAT, MONEY, UNTAXED
 from schemas.gate import conform
 from schemas.tax import DigitalAssetQuestion, Form8949, Gains
 from transforms.exact import to_cents, units_text
@@ -16,7 +16,7 @@ def complete_gains(
     """The lot book's pieces with what the return needs to know of them.
 
     Args:
-        pieces: Gains without return_id, collectible, on_return.
+        pieces: Gains without return_id, collectible, on_return and the disallowed part of a loss (none here).
         facts: account_id, taxable.
         members: return_id, tax_year, taxpayer_id.
         assets: asset, collectible.
@@ -33,6 +33,8 @@ def complete_gains(
             return_id=pl.coalesce("return_id", "taxpayer_id"),
             collectible=pl.col("collectible").fill_null(value=False),
             on_return=taxed & pl.col("gain").is_not_null() & pl.col("proceeds").is_not_null(),
+            disallowed=pl.lit(0, MONEY),
+            disallowed_code=pl.lit(None, pl.String),
         ),
         Gains,
     )

@@ -41,7 +41,7 @@ def con():
 
 
 SOUND = """
-    INSERT INTO gains (return_id, tax_year, disposal_id, lot_id, gain, on_return) VALUES ('r', 2025, 'd', 'l', 5000, true);
+    INSERT INTO gains (return_id, tax_year, disposal_id, lot_id, gain, disallowed, on_return) VALUES ('r', 2025, 'd', 'l', 5000, 0, true);
     INSERT INTO mart.gains (return_id, tax_year, disposal_id, lot_id, gain, on_return) VALUES ('r', 2025, 'd', 'l', 5000, true);
     INSERT INTO form_8949 (return_id, tax_year, part, gain, disposal_id, lot_id) VALUES ('r', 2025, 'I', 5000, 'd', 'l');
     INSERT INTO return_inputs (return_id, tax_year, short_term, long_term) VALUES ('r', 2025, 500000, 0);
