@@ -14,6 +14,7 @@ from schemas.gate import conform
 from schemas.ledger import Movements
 from transforms.exact import from_ints, share, to_ints
 from transforms.holding import long_term_from, with_tax_date, with_time_zone
+from transforms.identification import NO_INSTRUCTIONS, NO_LOT_PICKS, identify
 from transforms.ids import content_id
 from transforms.methods import WALLET_YEAR, method_at
 
@@ -45,7 +46,13 @@ class Moved(NamedTuple):
     questions: pl.DataFrame
     """See QUESTIONS: unmatched_deposit, unmatched_withdrawal, basis_missing_gift, wrapping_taxable, kept_apart,
     transfer_fee_doubtful (a stated fee larger than what did not arrive: both are booked), ambiguous_transfer (a pair
-    over two taxpayers), filed_method_missing, basis_pool_unknown."""
+    over two taxpayers), filed_method_missing, basis_pool_unknown, broker_and_books_differ, custody_unknown."""
+    picks: pl.DataFrame
+    """schemas.ledger.Picks: the lots that a disposal takes before its method."""
+    matches: pl.DataFrame
+    """schemas.ledger.InstructionMatches: the disposals that the instructions were for."""
+    unidentified: pl.DataFrame
+    """See transforms.identification.QUESTIONS: picks and instructions that choose nothing, or not without doubt."""
 
 
 def movements(
@@ -60,6 +67,8 @@ def movements(
     lot_orders: pl.DataFrame,
     filed_methods: pl.DataFrame,
     basis_pools: pl.DataFrame,
+    lot_picks: pl.DataFrame = NO_LOT_PICKS,
+    instructions: pl.DataFrame = NO_INSTRUCTIONS,
     wrapping: str = "taxable",
 ) -> Moved:
     """All movements of units of all taxpayers.
@@ -71,16 +80,19 @@ def movements(
     Args:
         events: schemas.ledger.Events with values; a value that is null is unknown.
         transfers: schemas.ledger.Transfers.
-        accounts: account_id, taxpayer_id, wallet, treatment, custody; an empty wallet is the account itself, an empty
-            treatment is taxable.
+        accounts: account_id, taxpayer_id, wallet, treatment, custody, only_method; an empty wallet is the account
+            itself, an empty treatment is taxable.
         zones: taxpayer_id, valid_from, time_zone: for instants that no event carries (donors, opening lots).
         acquisitions: acquisitions.csv: event_id, tx_id, origin, donor_basis, donor_acquired_at, value_at_transfer,
             gift_tax_adjustment.
         opening_lots: opening_lots.csv. They enter at their own `acquired_at`, whatever its year.
-        positions: positions.csv; topic `wrapping`, choice `carry` or `taxable`, by taxpayer and from_year.
+        positions: positions.csv; topic `wrapping`, choice `carry` or `taxable`, by taxpayer and from_year; topic
+            `own_transfer`, choice `order` or `fifo`, without a taxpayer the firm's.
         lot_orders: lot_orders.csv.
         filed_methods: filed_methods.csv.
         basis_pools: basis_pools.csv: taxpayer_id, until_2025.
+        lot_picks: lot_picks.csv.
+        instructions: instructions.csv.
         wrapping: the firm's default stand on wrapping.
     """
     facts = _facts(events, transfers, accounts, zones, acquisitions, positions, wrapping)
@@ -89,18 +101,23 @@ def movements(
     opening = _opening(opening_lots, accounts, zones)
     ordered = _in_order(pl.concat([legs, opening], how="diagonal"))
     leaves = ordered["movement"].is_in(("dispose", "depart", "outside", "convert_out"))
-    methods = method_at(ordered.filter(leaves), lot_orders, filed_methods, accounts)
+    in_wallets = accounts.drop("wallet").join(wallets(accounts).drop("treatment"), on="account_id", how="left")
+    methods = method_at(ordered.filter(leaves), lot_orders, filed_methods, in_wallets, positions)
+    named = ordered.select("movement_id", "taxpayer_id", "asset")
+    identified = identify(methods.exits, methods.told, lot_picks, instructions, in_wallets, named)
     every = pl.concat([ordered.filter(~leaves), methods.exits], how="diagonal")
     every = conform(every, Movements).cast({"amount": MONEY, "loss_amount": MONEY}).sort("taxpayer_id", "sequence")
     undated = _asked(opening.filter("gift_undated"), "basis_missing_gift", dollars_at_stake=pl.col("stake"))
     asked = [
         *_questions(facts),
         undated,
-        _unfiled(every, methods.missing),
+        _unfiled(every, methods.missing, identified.picks),
         _asked(methods.clashes, "broker_and_books_differ"),
+        _asked(methods.custody_unknown, "custody_unknown"),
         _pools_unknown(every, basis_pools, accounts),
     ]
-    return Moved(every, pl.concat(asked).sort("question", "taxpayer_id", "tax_year", "event_id"))
+    questions = pl.concat(asked).sort("question", "taxpayer_id", "tax_year", "event_id")
+    return Moved(every, questions, identified.picks, identified.matches, identified.questions)
 
 
 def universal_taxpayers(basis_pools: pl.DataFrame) -> frozenset[str]:
@@ -397,7 +414,7 @@ def _fee(facts: pl.DataFrame) -> pl.DataFrame:
         facts, "fee", pl.when(pays).then(pl.lit("dispose")),
         amount=pl.when(own).then("own_fee_value").otherwise("fee_usd_value"),
         disposal_kind=pl.lit("fee"),
-        picked_lot_id=pl.when(own).then(pl.format("{}:received", "event_id")),
+        deemed_lot=pl.when(own).then(pl.format("{}:received", "event_id")),
     )  # fmt: skip
 
 
@@ -506,9 +523,12 @@ def _questions(facts: pl.DataFrame) -> list[pl.DataFrame]:
     ]
 
 
-def _unfiled(every: pl.DataFrame, missing: pl.DataFrame) -> pl.DataFrame:
-    """Years before 2025 with disposals whose method as filed is not on record."""
-    disposed = every.filter(movement="dispose").select("taxpayer_id", "tax_year").unique()
+def _unfiled(every: pl.DataFrame, missing: pl.DataFrame, picks: pl.DataFrame) -> pl.DataFrame:
+    """Years before 2025 with disposals whose method as filed is not on record, and that no picks identify in full."""
+    named = picks.group_by("movement_id").agg(named=pl.col("quantity").sum().cast(QUANTITY))
+    sold = every.filter(movement="dispose").join(named, on="movement_id", how="left")
+    left = sold.filter(pl.col("named").fill_null(0) < pl.col("quantity"))
+    disposed = left.select("taxpayer_id", "tax_year").unique()
     return _asked(missing.join(disposed, on=["taxpayer_id", "tax_year"], how="semi"), "filed_method_missing")
 
 
