@@ -70,7 +70,10 @@ clean: ## remove the environment and the caches; no firm's folder is touched
 	@$(INSTALL) -r requirements-dev.lock
 	@touch $@
 
-# by hand, for PYTHONDONTWRITEBYTECODE may be set: without bytecode every start takes twice as long
+# by hand, for PYTHONDONTWRITEBYTECODE may be set: without bytecode every start takes twice as long; numba keeps what it
+# compiles beside the kernel's source and compiles again only where that changed
 .venv/.compiled: $(SOURCES) .venv/.ready
 	@$(BIN)/python -m compileall -q $(PACKAGES)
+	@echo "Compiling the lot kernel (once for each version of it) ..."
+	@$(BIN)/python -c "from transforms.lots import warm_up; warm_up()"
 	@touch $@

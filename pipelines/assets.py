@@ -128,6 +128,7 @@ _TAX = [
             "lots": tax.Lots,
             "lot_moves": tax.LotMoves,
             "lot_conversions": tax.LotConversions,
+            "basis_splits": tax.BasisSplits,
             "gains": tax.Gains,
             "closing_lots": tax.ClosingLots,
             "book_inputs": tax.BookInputs,

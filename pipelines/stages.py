@@ -187,13 +187,14 @@ def lot_book(
         opening = lots.opening_slots(before, earlier_lots.filter(pl.col("tax_year") < first), first - 1)
     allocations = _named(firm_allocations_2025, firm_assets)
     wallets = movements.wallets(account_facts)
-    book = lots.run(movements_, opening, universal, allocations, wallets, (first, last), picks=picks)
+    book = lots.run(movements_, opening, universal, allocations, wallets, (first, last), time_zones, picks)
     years = pl.col("tax_year").is_between(first, last)
     failed = book.faults.filter(fault="lot_book_failed")
     return {
         "lots": gate.conform(book.lots, tax.Lots),
         "lot_moves": gate.conform(book.lot_moves, tax.LotMoves),
         "lot_conversions": gate.conform(book.conversions, tax.LotConversions),
+        "basis_splits": book.splits,
         "gains": forms.complete_gains(book.gains, account_facts, return_members, asset_facts),
         "closing_lots": gate.conform(book.closing_lots, tax.ClosingLots),
         "book_inputs": now.filter(years),

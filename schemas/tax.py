@@ -301,12 +301,37 @@ class LotConversions(Table):
     from_quantity: Quantity = pa.Field(gt=0)
     to_asset: str
     to_lot_id: str
-    to_quantity: Quantity = pa.Field(gt=0)
+    to_quantity: Quantity = pa.Field(ge=0)
     basis: Money = pa.Field(nullable=True)
 
 
+class BasisSplits(Table):
+    """How a universal pool went over into an account on 2025-01-01 (Rev. Proc. 2024-28).
+
+    `basis` is what the account carries: as `allocated`, as the units lie (`unallocated`: an account could hold anything
+    from `basis_low` to `basis_high` of the pool's unused basis), or all of it (`one_wallet`). `basis_in_order` is what
+    it would carry in order of age, `difference` what the allocation makes of it.
+    """
+
+    taxpayer_id: str
+    asset: str
+    account_id: str
+    tax_year: int
+    quantity: Quantity = pa.Field(gt=0)
+    basis: Money = pa.Field(nullable=True)
+    basis_in_order: Money = pa.Field(nullable=True)
+    difference: Money = pa.Field(nullable=True)
+    basis_low: Money = pa.Field(nullable=True)
+    basis_high: Money = pa.Field(nullable=True)
+    status: str = pa.Field(isin=("allocated", "unallocated", "one_wallet"))
+    why: str = pa.Field(nullable=True)
+
+
 class BookBalance(Table):
-    """Whether a taxpayer's book of an asset lost or made up nothing: sums as text of integers (10^-18, micro-dollars)."""
+    """Whether a taxpayer's book of an asset lost or made up nothing: sums as text of integers (10^-18, micro-dollars).
+
+    `engine` matched the lots; `why` says what kept the asset from the kernel.
+    """
 
     taxpayer_id: str
     asset: str
@@ -315,6 +340,8 @@ class BookBalance(Table):
     units_out: str
     basis_out: str
     holds: bool
+    engine: str = pa.Field(nullable=True, isin=("kernel", "reference"))
+    why: str = pa.Field(nullable=True)
     tax_year: int
 
 

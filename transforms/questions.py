@@ -371,7 +371,15 @@ def lot_book(faults: pl.DataFrame) -> list[pl.DataFrame]:
     overdrawn = faults.filter(pl.col("fault") == "account_overdrawn")
     history = "A purchase or a deposit is missing before it: ask for the whole history (opening_lots.csv)."
     allocate = "Enter the allocation of Rev. Proc. 2024-28 in allocations_2025.csv; it cannot be made now."
+    unlisted = faults.filter(pl.col("fault") == "moves_not_listed")
     return [
+        items(
+            unlisted,
+            "moves_not_listed",
+            "info",
+            pl.format("{} goes to and fro so often that not every move of its lots is listed in lot_moves", "asset"),
+            "Nothing is to be done: lots, gains and basis are whole. Look whether the transfers are real.",
+        ),
         items(
             uncovered,
             "move_without_lots",

@@ -17,6 +17,7 @@ from tests.transforms.test_lots import allocation, held, pieces, row, run
 from tests.transforms.test_movements import CORE, DAY, IN, OUT, PAIR, event, gains, given, move, table
 from tests.transforms.test_movements import asked as asked_mv
 from transforms import ledger, lots
+from transforms.lots import kernel, reference
 
 
 @pytest.mark.parametrize(("acquired", "sold", "term"), TABLE)
@@ -76,9 +77,10 @@ def test_taxmin_unknown_last():
 
 
 def test_a_slot_takes_the_worse_status_when_more_of_its_lot_arrives():
-    slot = lots._Slot(lots._Lot(0, "l", "e", 0, 0, 0, 2, 10, dual=False), "a", 1, 5, 5, "known", 2025)
-    slot.put(1, 5, 5, "unallocated", 2025)
-    assert slot.status == "unallocated"
+    slot = reference._Slot(reference._Lot(0, (0, "e", "l"), 2, 10, 10, (0, 0), 0))
+    slot.put(1, 5, 5, kernel.UNALLOCATED, 2025)
+    slot.put(1, 5, 5, kernel.KNOWN, 2025)
+    assert (slot.status, slot.basis) == (kernel.UNALLOCATED, 10)
 
 
 def test_a_move_of_a_universal_pool_beyond_what_it_holds_is_a_shortfall():
