@@ -6,6 +6,7 @@ Which standing order is in force lies in `methods`, the taking of lots in the lo
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_right
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -199,6 +200,12 @@ class _Sale:
         self.broker = year >= BROKER_YEAR and (custody or "us_broker") == "us_broker"  # the broker must be told
 
 
+def _at(sale: _Sale) -> Any:
+    return sale.at
+
+
+_A_MOVE = dt.timedelta(days=2)
+"""By how much the calendar of a taxpayer who moves may go back while time goes on."""
 _SALE = ("movement_id", "occurred_at", "tax_date", "tax_year", "custody", "quantity")
 
 
@@ -208,12 +215,8 @@ def _filed(lot_picks: pl.DataFrame, sales: pl.DataFrame, lots: pl.DataFrame) -> 
     wanted = _with_lot(lot_picks, lots).sort("event_id", "lot_id").with_row_index("_record")
     of_event = early.join(wanted.select("event_id", "_record", "of_asset"), on="event_id", maintain_order="left_right")
     fits = of_event.filter(pl.coalesce("of_asset", "asset") == pl.col("asset"))
-    pairs = _allot(wanted, fits, key="_record", fits=_always, counts=_always)
+    pairs = _allot(wanted, fits, key="_record", counts=lambda *_: True)
     return _joined(pairs, wanted.select("_record", "lot_id", picked="quantity"), early)
-
-
-def _always(*_: object) -> bool:
-    return True
 
 
 def _given(instructions: pl.DataFrame, sales: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
@@ -231,15 +234,11 @@ def _given(instructions: pl.DataFrame, sales: pl.DataFrame, accounts: pl.DataFra
         wanted, on=group, how="semi", maintain_order="left"
     )
 
-    def fits(record: dict[str, Any], sale: _Sale) -> bool:
-        last = record["valid_until"]
-        return bool(sale.at > record["recorded_at"] and (last is None or sale.day <= last))
-
     def counts(record: dict[str, Any], sale: _Sale) -> bool:
         said = record["communicated_to_broker_at"]
         return sale.year >= WALLET_YEAR and (not sale.broker or (said is not None and said < sale.at))
 
-    pairs = _allot(wanted, chosen.with_columns(group=pl.struct(group)), key="group", fits=fits, counts=counts)
+    pairs = _allot(wanted, chosen.with_columns(group=pl.struct(group)), key="group", counts=counts)
     named = wanted.select("_record", "instruction_id", "lot_id", "communicated_to_broker_at")
     return _judged(_joined(pairs, named, chosen))
 
@@ -248,11 +247,11 @@ def _allot(
     wanted: pl.DataFrame,
     sales: pl.DataFrame,
     key: str,
-    fits: Callable[[dict[str, Any], _Sale], bool],
     counts: Callable[[dict[str, Any], _Sale], bool],
 ) -> pl.DataFrame:
     """Gives each record, in order, units of the sales of its key, until its quantity or the sales are used up.
 
+    The sales lie in order of time; a record that has them is for those after `recorded_at` and to the day `valid_until`.
     Only what counts takes units from a sale. A record is a row that a person wrote, so there are few.
 
     Returns:
@@ -265,11 +264,13 @@ def _allot(
         of_key.setdefault(group, []).append(every.setdefault(cell[0], _Sale(*cell)))
     out: list[tuple[int, str, int, bool]] = []
     for record, group, units in zip(wanted.to_dicts(), _keys(wanted[key]), to_ints(wanted["quantity"]), strict=True):
-        left = units or 0
-        for sale in of_key.get(group, ()):
-            if not left:
+        left, last, line = units or 0, record.get("valid_until"), of_key.get(group, [])
+        after = record.get("recorded_at")
+        start = 0 if after is None else bisect_right(line, after, key=_at)
+        for sale in (line[n] for n in range(start, len(line))):
+            if not left or (last is not None and sale.day > last + _A_MOVE):
                 break
-            if sale.left and fits(record, sale):
+            if sale.left and (last is None or sale.day <= last):
                 taken, good = min(left, sale.left), counts(record, sale)
                 left -= taken
                 sale.left -= taken if good else 0
@@ -332,7 +333,8 @@ def _asked_of_picks(
     lot_picks: pl.DataFrame, filed: pl.DataFrame, sales: pl.DataFrame, lots: pl.DataFrame
 ) -> list[pl.DataFrame]:
     """Picks that name no sale, a sale since 2025, or more units than the sale has."""
-    events = sales.group_by("event_id").agg(
+    named = sales.join(lot_picks, on="event_id", how="semi", maintain_order="left")
+    events = named.group_by("event_id", maintain_order=True).agg(
         pl.col("taxpayer_id", "account_id", "tax_year", "asset").first(), assets=pl.col("asset").unique(),
         amount=pl.col("amount").abs().sum().cast(MONEY), sold=pl.col("quantity").sum().cast(QUANTITY),
     )  # fmt: skip
