@@ -189,13 +189,12 @@ def executed(picks: pl.DataFrame, gains: pl.DataFrame) -> pl.DataFrame:
 class _Sale:
     """A disposal and the units of it that are not spoken for."""
 
-    __slots__ = ("at", "broker", "day", "left", "movement_id", "year")
+    __slots__ = ("at", "broker", "day", "left", "movement_id")
 
     def __init__(self, movement_id: str, at: Any, day: Any, year: int, custody: str | None, quantity: int) -> None:
         self.movement_id = movement_id
         self.at = at
         self.day = day
-        self.year = year
         self.left = quantity
         self.broker = year >= BROKER_YEAR and (custody or "us_broker") == "us_broker"  # the broker must be told
 
@@ -236,7 +235,7 @@ def _given(instructions: pl.DataFrame, sales: pl.DataFrame, accounts: pl.DataFra
 
     def counts(record: dict[str, Any], sale: _Sale) -> bool:
         said = record["communicated_to_broker_at"]
-        return sale.year >= WALLET_YEAR and (not sale.broker or (said is not None and said < sale.at))
+        return not sale.broker or (said is not None and said < sale.at)
 
     pairs = _allot(wanted, chosen.with_columns(group=pl.struct(group)), key="group", counts=counts)
     named = wanted.select("_record", "instruction_id", "lot_id", "communicated_to_broker_at")

@@ -303,6 +303,33 @@ def test_instructions_go_in_the_order_in_which_they_were_recorded() -> None:
     assert found.why[1] == "0.3 of 0.5 units: open"
 
 
+@pytest.mark.parametrize(("named", "lot", "quantity"), [
+    (None, "crx:received", "10"),  # Example 3: FIFO takes the units of 1 August Y1, though they arrived last: gain $10
+    ("bex", "bex:received", "10"),  # Example 4: named before the sale, the units of 1 January Y2: gain $50
+    ("crx", "crx:received", "10"),  # a lot keeps its id when it moves
+])  # fmt: skip
+def test_e2_9_units_that_were_moved_in_are_named_like_any_other(named: str | None, lot: str, quantity: str) -> None:
+    # Reg. 1.1012-1(j)(5) Examples 3 and 4: 10 units at $9 moved to the broker that holds 20 at $5
+    events = (
+        buy("crx", "2023-08-01", "10", 90, account_id="abroad"), buy("bex", "2024-01-01", "20", 100, account_id="broker"),
+        event("out", "withdrawal", "2025-08-01", sent="10 BTC", account_id="abroad"),
+        event("in", "deposit", "2025-08-01T13:00:00", received="10 BTC", account_id="broker"),
+        sell("s", "2025-09-01", "10", 100, account_id="broker"),
+    )  # fmt: skip
+    moved = [{"transfer_id": "t", "out_event_id": "out", "in_event_id": "in", "quantity": 10}]
+    given = [say("i", named, "10", "2025-08-31", account_id="broker")] if named else []
+    found = night(*events, transfers=moved, say=given)
+    assert found.pieces == [("s:sent", lot, quantity, "specific" if named else "fifo")]
+    assert found.asked == []
+
+
+def test_of_sales_before_2025_each_instruction_has_its_own() -> None:
+    sales = (sell("s", "2024-05-06", "1", 500), sell("t", "2025-05-05", "1", 500))
+    given = [say("a", "dear", "1", "2024-03-01"), say("b", "cheap", "1", "2024-03-02")]
+    found = night(*THREE, *sales, say=given, filed=FILED_FIFO)
+    assert found.instructions == [("a", "s", "0", None), ("b", "t", "1", True)]
+
+
 def test_specific_identification_comes_before_a_standing_order() -> None:
     order = {"method": "lifo", "recorded_at": "2025-01-02T09:00:00"}
     sales = (sell("one", "2025-05-05", "1", 500), sell("two", "2025-06-02", "1", 500))
