@@ -335,7 +335,7 @@ def _asked_of_picks(
     named = sales.join(lot_picks, on="event_id", how="semi", maintain_order="left")
     events = named.group_by("event_id", maintain_order=True).agg(
         pl.col("taxpayer_id", "account_id", "tax_year", "asset").first(), assets=pl.col("asset").unique(),
-        amount=pl.col("amount").abs().sum().cast(MONEY), sold=pl.col("quantity").sum().cast(QUANTITY),
+        amount=_total("amount"), sold=pl.col("quantity").sum().cast(QUANTITY),
     )  # fmt: skip
     used = filed.group_by("event_id", "lot_id").agg(used=pl.col("quantity").sum().cast(QUANTITY))
     known = (
@@ -377,7 +377,7 @@ def _unfound(taken: pl.DataFrame, gains: pl.DataFrame, lots: pl.DataFrame) -> pl
     """Picks of lots that do not exist, are of another asset, or had fewer units in the wallet at the sale."""
     sale = gains.group_by(movement_id="disposal_id").agg(
         pl.col("account_id", "asset", "tax_year", "event_id").first(),
-        amount=pl.col("proceeds").sum().abs().cast(MONEY), sold=pl.col("quantity").sum().cast(QUANTITY),
+        amount=_total("proceeds"), sold=pl.col("quantity").sum().cast(QUANTITY),
     )  # fmt: skip
     lacking = taken.filter((pl.col("lot_method") == "specific") & (pl.col("executed") < pl.col("quantity")))
     named = lacking.join(sale, on="movement_id").with_columns(
@@ -413,6 +413,11 @@ def _rest(known: pl.DataFrame, done: pl.DataFrame, as_of: dt.date) -> pl.DataFra
         why=pl.when(pl.col("used").is_null()).then(state).otherwise(part),
         executed_quantity=pl.lit(0).cast(QUANTITY),
     )
+
+
+def _total(column: str) -> pl.Expr:
+    """The dollars that hang on a group's rows; null where their sum is beyond what money holds."""
+    return pl.col(column).abs().sum().cast(MONEY, strict=False)
 
 
 def _record(name: str, *columns: str) -> pl.Expr:

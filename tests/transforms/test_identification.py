@@ -176,7 +176,7 @@ def test_a_year_that_picks_identify_in_full_is_not_asked_for_its_method() -> Non
     whole = night(OLD, DEAR, sale, picks=[pick("s", "dear", "0.4"), pick("s", "old", "0.6")])
     assert whole.asked == []
     part = night(OLD, DEAR, sale, picks=[pick("s", "dear", "0.4")])
-    assert [question for question, *_ in part.asked] == ["filed_method_missing"]
+    assert part.asked == [("filed_method_missing", "warning", None, "500")]
 
 
 SALE = sell("s", "2024-05-06", "1", 500)

@@ -339,3 +339,10 @@ def test_in_the_relief_period_what_the_broker_was_told_governs_over_the_books_an
         frame(Movements, sale), frame(LotOrders, books, taxpayer_id="jane"), frame(FiledMethods), ACCOUNTS
     )
     assert (alone.exits["lot_method"].to_list(), alone.clashes.height) == (["hifo"], 0)
+
+
+def test_a_sum_of_dollars_beyond_what_money_holds_is_unknown_and_stops_no_night() -> None:
+    sale = {"account_id": "somewhere", "occurred_at": "2027-06-02T12:00:00", "tax_year": 2027, "amount": 9 * 10**11}
+    exits = frame(Movements, sale, sale, taxpayer_id="jane", asset="BTC", movement="dispose")
+    found = method_at(exits, frame(LotOrders, HIFO, taxpayer_id="jane"), frame(FiledMethods), ACCOUNTS)
+    assert found.custody_unknown.rows() == [("jane", "somewhere", "BTC", 2027, None)]
