@@ -303,7 +303,7 @@ def _judged(pairs: pl.DataFrame) -> pl.DataFrame:
     early = pl.col("tax_year") < WALLET_YEAR
     said = (pl.col("communicated_to_broker_at") < pl.col("occurred_at")).fill_null(value=False)
     at_broker = pl.col("custody").fill_null("us_broker") == "us_broker"
-    differs = pl.col("counts") & at_broker & ~said & pl.col("told").is_not_null()
+    differs = pl.col("counts") & ~said & pl.col("told").is_not_null()
     why = (
         pl.when(early).then(pl.lit("a sale before 2025 goes as filed (lot_picks.csv, filed_methods.csv)"))
         .when(~pl.col("counts") & pl.col("custody").is_null())

@@ -353,6 +353,14 @@ def test_a_fee_out_of_the_coins_just_received_is_theirs_whatever_was_said() -> N
     assert found.instructions == [("i", None, "0", None)]
 
 
+def test_nor_does_a_pick_as_filed_reach_such_a_fee() -> None:
+    swap = event("s", "trade", "2024-05-06", sent="1 ETH", received="1 BTC", fee="0.1 BTC", value=500, fee_value=50)
+    ether = event("eth", "buy", "2021-01-04", sent="5 USD", received="1 ETH", value=5)
+    found = night(*THREE, ether, swap, picks=[pick("s", "dear", "0.1")], filed=FILED_FIFO)
+    assert ("s:fee", "s:received", "0.1", "deemed") in found.pieces
+    assert [(question, event) for question, _, event, _ in found.asked] == [("pick_without_sale", "s")]
+
+
 # --- instructions: adequate or not (tax rules 2.7) -----------------------------------------------------------------
 
 NOT_TOLD, UNSURE, DIFFERS = "instruction_not_told", "custody_unknown", "instruction_and_broker_differ"

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.inputs import Accounts, Allocations2025, FiledMethods, LotOrders, Positions
@@ -199,6 +199,7 @@ ORDERS = st.fixed_dictionaries({
 })  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(ORDERS, max_size=5), ORDERS, st.sampled_from(INSTANTS), st.sampled_from(["vault", "exchange", "somewhere"]),
        st.randoms(use_true_random=False))  # fmt: skip
 def test_an_order_recorded_at_or_after_a_sale_never_changes_it_nor_does_the_order_of_rows(
