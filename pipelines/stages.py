@@ -33,6 +33,7 @@ from transforms import (
 )
 from transforms import ledger as books
 from transforms.law.parameters import LAW_VERSION
+from transforms.methods import WALLET_YEAR
 from transforms.review import inbox
 from transforms.sources.registry import NETTED, REGROUP
 
@@ -133,7 +134,7 @@ def movement_rows(
         lot_orders=_named(firm_lot_orders, firm_assets),
         filed_methods=firm_filed_methods,
         basis_pools=firm_basis_pools,
-        lot_picks=firm_lot_picks,
+        lot_picks=_seen(night, firm_lot_picks, events_),
         instructions=_named(firm_instructions, firm_assets),
         wrapping=folder.settings(night).positions.get("wrapping", "taxable"),
     )
@@ -145,6 +146,13 @@ def movement_rows(
             [*questions.movements(moved.questions), *questions.identification(moved.unidentified)]
         ),
     }
+
+
+def _seen(night: Night, firm_lot_picks: pl.DataFrame, events_: pl.DataFrame) -> pl.DataFrame:
+    """Picks are for sales before 2025 and carry no date: a night as of an earlier day sees those of its own sales."""
+    if night.as_of.year >= WALLET_YEAR:
+        return firm_lot_picks
+    return firm_lot_picks.join(events_, on="event_id", how="semi")
 
 
 def lot_book(

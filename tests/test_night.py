@@ -84,6 +84,7 @@ SHUFFLED = (
     ("hana-coinbase/coinbase to 2025-06 (1).csv", 4),
     ("hana-coinbase/coinbase to 2025-06.csv", 4),
     ("hana-coinbase/coinbase year 2025.csv", 4),
+    ("ida-coinbase/coinbase.csv", 4),
     ("ivan-ira/ira custodian.csv", 1),
     ("jane-coinbase/coinbase 2023.csv", 4),
     ("mick-coinbase/coinbase export.csv", 4),

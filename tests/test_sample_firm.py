@@ -483,6 +483,46 @@ def test_hana_tax(tonight: Mart) -> None:
     assert carried(tonight, "hana") == {2025: (0, 0), 2026: (0, 1_500)}
 
 
+# --- Ida ---------------------------------------------------------------------------------------------------------
+
+
+def test_ida_the_lot_named_on_the_return_as_filed(tonight: Mart) -> None:
+    """65,000 - 50,000, the lot of 2023 as filed (FAQs 39-41), and not the 20,000 of FIFO; the method is not asked."""
+    sql = "select basis, gain, term, lot_method from gains where account_id = 'ida-coinbase' and tax_year = 2024"
+    assert tonight.rows(sql) == [(50_000, 15_000, "long", "specific")]
+    # 2024: 100,000 - 14,600 = 85,400: 5,426 + 22 % x 38,250 = 13,841; 15,000 x 15 % = 2,250
+    assert lines(tonight, "ida", 2024) == (0, 15_000, 15_000)
+    assert tax(tonight, "ida", 2024) == (usd("16,091"), 0, 0, usd("16,091"))
+    assert asked(tonight, "ida") == set()
+
+
+def test_ida_an_instruction_before_the_sale_chooses_one_after_it_chooses_nothing(tonight: Mart) -> None:
+    """0.5 of the lot at 85,000: 40,000 - 42,500; then FIFO, 20,000 - 0.2 x 20,000 (Notice 2026-20; Reg. 1.1012-1(j)(2))."""
+    sql = """select date_sold, basis, gain, term, lot_method from gains
+             where account_id = 'ida-coinbase' and tax_year = 2026 order by disposed_at"""
+    assert tonight.rows(sql) == [
+        (date(2026, 3, 2), 42_500, -2_500, "long", "specific"),
+        (date(2026, 6, 9), 4_000, 16_000, "long", "fifo"),
+    ]
+    # 2026: 100,000 - 16,100 = 83,900: 5,800 + 22 % x 33,500 = 13,170; 13,500 x 15 % = 2,025
+    assert lines(tonight, "ida", 2026) == (0, 13_500, 13_500)
+    assert tax(tonight, "ida", 2026) == (usd("15,195"), 0, 0, usd("15,195"))
+    assert held(tonight, "ida-coinbase") == [
+        ("BTC", usd("0.8"), 16_000, date(2022, 7, 5)),
+        ("BTC", usd("0.5"), 42_500, date(2025, 2, 3)),
+    ]
+
+
+def test_ida_what_became_of_her_instructions(tonight: Mart) -> None:
+    sql = """select i.instruction_id, e.tax_date, i.executed_quantity, i.adequate, i.why
+             from instructions i left join events e using (event_id) order by i.instruction_id"""
+    assert tonight.rows(sql) == [
+        ("ida-1", date(2026, 3, 2), usd("0.5"), True,
+         "recorded before the sale; the books suffice through 2026 (Notices 2025-7, 2026-20)"),
+        ("ida-2", None, 0, None, "expired after 2026-06-30 without a sale that it fits"),
+    ]  # fmt: skip
+
+
 # --- Ivan and Orchard --------------------------------------------------------------------------------------------
 
 
@@ -581,7 +621,7 @@ def test_every_unit_bought_is_sold_or_held(tonight: Mart) -> None:
              still as (select lot_id, sum(quantity) as kept from open_lots group by all)
         select count(*) from lots left join out using (lot_id) left join still using (lot_id)
         where quantity <> coalesce(gone, 0) + coalesce(kept, 0)"""
-    assert tonight.one("select count(*) from lots") == 45  # counted in the files by hand
+    assert tonight.one("select count(*) from lots") == 48  # counted in the files by hand
     assert tonight.one(sql) == 0
 
 

@@ -6,6 +6,7 @@ Which standing order is in force lies in `methods`, the taking of lots in the lo
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_right
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -188,17 +189,22 @@ def executed(picks: pl.DataFrame, gains: pl.DataFrame) -> pl.DataFrame:
 class _Sale:
     """A disposal and the units of it that are not spoken for."""
 
-    __slots__ = ("at", "broker", "day", "left", "movement_id", "year")
+    __slots__ = ("at", "broker", "day", "left", "movement_id")
 
     def __init__(self, movement_id: str, at: Any, day: Any, year: int, custody: str | None, quantity: int) -> None:
         self.movement_id = movement_id
         self.at = at
         self.day = day
-        self.year = year
         self.left = quantity
         self.broker = year >= BROKER_YEAR and (custody or "us_broker") == "us_broker"  # the broker must be told
 
 
+def _at(sale: _Sale) -> Any:
+    return sale.at
+
+
+_A_MOVE = dt.timedelta(days=2)
+"""By how much the calendar of a taxpayer who moves may go back while time goes on."""
 _SALE = ("movement_id", "occurred_at", "tax_date", "tax_year", "custody", "quantity")
 
 
@@ -208,12 +214,8 @@ def _filed(lot_picks: pl.DataFrame, sales: pl.DataFrame, lots: pl.DataFrame) -> 
     wanted = _with_lot(lot_picks, lots).sort("event_id", "lot_id").with_row_index("_record")
     of_event = early.join(wanted.select("event_id", "_record", "of_asset"), on="event_id", maintain_order="left_right")
     fits = of_event.filter(pl.coalesce("of_asset", "asset") == pl.col("asset"))
-    pairs = _allot(wanted, fits, key="_record", fits=_always, counts=_always)
+    pairs = _allot(wanted, fits, key="_record", counts=lambda *_: True)
     return _joined(pairs, wanted.select("_record", "lot_id", picked="quantity"), early)
-
-
-def _always(*_: object) -> bool:
-    return True
 
 
 def _given(instructions: pl.DataFrame, sales: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
@@ -231,15 +233,11 @@ def _given(instructions: pl.DataFrame, sales: pl.DataFrame, accounts: pl.DataFra
         wanted, on=group, how="semi", maintain_order="left"
     )
 
-    def fits(record: dict[str, Any], sale: _Sale) -> bool:
-        last = record["valid_until"]
-        return bool(sale.at > record["recorded_at"] and (last is None or sale.day <= last))
-
     def counts(record: dict[str, Any], sale: _Sale) -> bool:
         said = record["communicated_to_broker_at"]
-        return sale.year >= WALLET_YEAR and (not sale.broker or (said is not None and said < sale.at))
+        return not sale.broker or (said is not None and said < sale.at)
 
-    pairs = _allot(wanted, chosen.with_columns(group=pl.struct(group)), key="group", fits=fits, counts=counts)
+    pairs = _allot(wanted, chosen.with_columns(group=pl.struct(group)), key="group", counts=counts)
     named = wanted.select("_record", "instruction_id", "lot_id", "communicated_to_broker_at")
     return _judged(_joined(pairs, named, chosen))
 
@@ -248,11 +246,11 @@ def _allot(
     wanted: pl.DataFrame,
     sales: pl.DataFrame,
     key: str,
-    fits: Callable[[dict[str, Any], _Sale], bool],
     counts: Callable[[dict[str, Any], _Sale], bool],
 ) -> pl.DataFrame:
     """Gives each record, in order, units of the sales of its key, until its quantity or the sales are used up.
 
+    The sales lie in order of time; a record that has them is for those after `recorded_at` and to the day `valid_until`.
     Only what counts takes units from a sale. A record is a row that a person wrote, so there are few.
 
     Returns:
@@ -265,11 +263,13 @@ def _allot(
         of_key.setdefault(group, []).append(every.setdefault(cell[0], _Sale(*cell)))
     out: list[tuple[int, str, int, bool]] = []
     for record, group, units in zip(wanted.to_dicts(), _keys(wanted[key]), to_ints(wanted["quantity"]), strict=True):
-        left = units or 0
-        for sale in of_key.get(group, ()):
-            if not left:
+        left, last, line = units or 0, record.get("valid_until"), of_key.get(group, [])
+        after = record.get("recorded_at")
+        start = 0 if after is None else bisect_right(line, after, key=_at)
+        for sale in (line[n] for n in range(start, len(line))):
+            if not left or (last is not None and sale.day > last + _A_MOVE):
                 break
-            if sale.left and fits(record, sale):
+            if sale.left and (last is None or sale.day <= last):
                 taken, good = min(left, sale.left), counts(record, sale)
                 left -= taken
                 sale.left -= taken if good else 0
@@ -303,7 +303,7 @@ def _judged(pairs: pl.DataFrame) -> pl.DataFrame:
     early = pl.col("tax_year") < WALLET_YEAR
     said = (pl.col("communicated_to_broker_at") < pl.col("occurred_at")).fill_null(value=False)
     at_broker = pl.col("custody").fill_null("us_broker") == "us_broker"
-    differs = pl.col("counts") & at_broker & ~said & pl.col("told").is_not_null()
+    differs = pl.col("counts") & ~said & pl.col("told").is_not_null()
     why = (
         pl.when(early).then(pl.lit("a sale before 2025 goes as filed (lot_picks.csv, filed_methods.csv)"))
         .when(~pl.col("counts") & pl.col("custody").is_null())
@@ -332,9 +332,10 @@ def _asked_of_picks(
     lot_picks: pl.DataFrame, filed: pl.DataFrame, sales: pl.DataFrame, lots: pl.DataFrame
 ) -> list[pl.DataFrame]:
     """Picks that name no sale, a sale since 2025, or more units than the sale has."""
-    events = sales.group_by("event_id").agg(
+    named = sales.join(lot_picks, on="event_id", how="semi", maintain_order="left")
+    events = named.group_by("event_id", maintain_order=True).agg(
         pl.col("taxpayer_id", "account_id", "tax_year", "asset").first(), assets=pl.col("asset").unique(),
-        amount=pl.col("amount").abs().sum().cast(MONEY), sold=pl.col("quantity").sum().cast(QUANTITY),
+        amount=_total("amount"), sold=pl.col("quantity").sum().cast(QUANTITY),
     )  # fmt: skip
     used = filed.group_by("event_id", "lot_id").agg(used=pl.col("quantity").sum().cast(QUANTITY))
     known = (
@@ -376,7 +377,7 @@ def _unfound(taken: pl.DataFrame, gains: pl.DataFrame, lots: pl.DataFrame) -> pl
     """Picks of lots that do not exist, are of another asset, or had fewer units in the wallet at the sale."""
     sale = gains.group_by(movement_id="disposal_id").agg(
         pl.col("account_id", "asset", "tax_year", "event_id").first(),
-        amount=pl.col("proceeds").sum().abs().cast(MONEY), sold=pl.col("quantity").sum().cast(QUANTITY),
+        amount=_total("proceeds"), sold=pl.col("quantity").sum().cast(QUANTITY),
     )  # fmt: skip
     lacking = taken.filter((pl.col("lot_method") == "specific") & (pl.col("executed") < pl.col("quantity")))
     named = lacking.join(sale, on="movement_id").with_columns(
@@ -412,6 +413,11 @@ def _rest(known: pl.DataFrame, done: pl.DataFrame, as_of: dt.date) -> pl.DataFra
         why=pl.when(pl.col("used").is_null()).then(state).otherwise(part),
         executed_quantity=pl.lit(0).cast(QUANTITY),
     )
+
+
+def _total(column: str) -> pl.Expr:
+    """The dollars that hang on a group's rows; null where their sum is beyond what money holds."""
+    return pl.col(column).abs().sum().cast(MONEY, strict=False)
 
 
 def _record(name: str, *columns: str) -> pl.Expr:

@@ -110,7 +110,7 @@ def method_at(
 
 def _summed(exits: pl.DataFrame) -> pl.DataFrame:
     amounts = pl.col("amount").abs()
-    stake = pl.when(amounts.count() > 0).then(amounts.sum()).cast(MONEY)
+    stake = pl.when(amounts.count() > 0).then(amounts.sum()).cast(MONEY, strict=False)
     return exits.group_by(ASKED).agg(dollars_at_stake=stake).sort(ASKED)
 
 

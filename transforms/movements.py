@@ -528,8 +528,9 @@ def _unfiled(every: pl.DataFrame, missing: pl.DataFrame, picks: pl.DataFrame) ->
     named = picks.group_by("movement_id").agg(named=pl.col("quantity").sum().cast(QUANTITY))
     sold = every.filter(movement="dispose").join(named, on="movement_id", how="left")
     left = sold.filter(pl.col("named").fill_null(0) < pl.col("quantity"))
-    disposed = left.select("taxpayer_id", "tax_year").unique()
-    return _asked(missing.join(disposed, on=["taxpayer_id", "tax_year"], how="semi"), "filed_method_missing")
+    stake = pl.col("amount").abs().sum().cast(MONEY, strict=False)
+    disposed = left.group_by("taxpayer_id", "tax_year").agg(dollars_at_stake=stake)
+    return _asked(missing.join(disposed, on=["taxpayer_id", "tax_year"]), "filed_method_missing")
 
 
 def _pools_unknown(every: pl.DataFrame, basis_pools: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:

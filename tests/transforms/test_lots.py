@@ -422,6 +422,15 @@ def test_picks_are_taken_in_their_order_and_each_no_more_than_it_says() -> None:
     ]
 
 
+def test_in_a_universal_pool_a_pick_may_name_a_lot_that_came_in_elsewhere_wallet_by_wallet_not() -> None:
+    # E2.10 (Rev. Proc. 2024-28 Example 2): 6 units sold from XYZ with the basis of GHI's
+    sale = REV_PROC[2] | {"picks": [("five:received", 6)], "lot_method": "fifo"}
+    whole = run([*REV_PROC[:2], sale], last=2024, universal=True)
+    assert pieces(whole, "lot_id", "basis", "lot_method") == [("five:received", "30", "specific")]
+    apart = run([*REV_PROC[:2], sale], last=2024)
+    assert pieces(apart, "lot_id", "basis", "lot_method") == [("one:received", "6", "fifo")]
+
+
 # --- units that are not there, on their way, or gone ---------------------------------------------------------------
 
 

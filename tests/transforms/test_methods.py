@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.inputs import Accounts, Allocations2025, FiledMethods, LotOrders, Positions
@@ -199,6 +199,7 @@ ORDERS = st.fixed_dictionaries({
 })  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(ORDERS, max_size=5), ORDERS, st.sampled_from(INSTANTS), st.sampled_from(["vault", "exchange", "somewhere"]),
        st.randoms(use_true_random=False))  # fmt: skip
 def test_an_order_recorded_at_or_after_a_sale_never_changes_it_nor_does_the_order_of_rows(
@@ -339,3 +340,10 @@ def test_in_the_relief_period_what_the_broker_was_told_governs_over_the_books_an
         frame(Movements, sale), frame(LotOrders, books, taxpayer_id="jane"), frame(FiledMethods), ACCOUNTS
     )
     assert (alone.exits["lot_method"].to_list(), alone.clashes.height) == (["hifo"], 0)
+
+
+def test_a_sum_of_dollars_beyond_what_money_holds_is_unknown_and_stops_no_night() -> None:
+    sale = {"account_id": "somewhere", "occurred_at": "2027-06-02T12:00:00", "tax_year": 2027, "amount": 9 * 10**11}
+    exits = frame(Movements, sale, sale, taxpayer_id="jane", asset="BTC", movement="dispose")
+    found = method_at(exits, frame(LotOrders, HIFO, taxpayer_id="jane"), frame(FiledMethods), ACCOUNTS)
+    assert found.custody_unknown.rows() == [("jane", "somewhere", "BTC", 2027, None)]

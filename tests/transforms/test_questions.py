@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import polars as pl
+import pytest
 
 from schemas.intake import Files, RawRows
 from schemas.ledger import Events
@@ -115,3 +116,46 @@ def test_copies_that_disagree_are_asked() -> None:
     )
     found = questions.conflicts(clash.with_columns(pl.col("row_no").cast(pl.Int64)))[0]
     assert found.select("question", "taxpayer_id", "row_no").rows() == [("copies_differ", "t", 4)]
+
+
+@pytest.mark.parametrize(
+    ("sold", "term", "asked"),
+    [
+        ("2025-12-31", "short", False),
+        ("2026-01-01", "short", True),  # one day more would have made it long-term
+        ("2026-01-02", "long", True),  # the first long-term day: another clock may say short
+        ("2026-01-03", "long", True),  # still within a day of it
+        ("2026-01-04", "long", False),
+    ],
+)
+def test_a_sale_within_a_day_of_the_first_long_term_day_is_flagged(sold: str, term: str, asked: bool) -> None:
+    # tax rules 1.3: acquired 2025-01-01, long-term from 2026-01-02 (1.2)
+    piece = {"taxpayer_id": "t", "event_id": "e", "date_acquired": "2025-01-01", "date_sold": sold, "term": term,
+             "gain": -700, "on_return": True, "origin": "buy"}  # fmt: skip
+    found = questions.near_long_term(frame(Gains, piece, piece | {"gain": 40}))[0]
+    assert found.select("question", "severity", "event_id").rows() == (
+        [("near_long_term", "info", "e")] if asked else []
+    )
+    if asked:
+        assert str(found["dollars_at_stake"].item()) == "740.00"
+        assert f"sold on {sold} as {term}-term; the lot is long-term from 2026-01-02" in found["message"].item()
+    # what is inherited is long-term on any day, and an IRA's term is of no return
+    for cells in ({"origin": "inheritance"}, {"on_return": False}):
+        assert questions.near_long_term(frame(Gains, piece | cells))[0].is_empty()
+
+
+def test_a_leap_day_sale_is_near_the_first_of_march() -> None:
+    # 1.2: acquired 2023-02-28, long-term from 2024-03-01; 29 February 2024 is day 366 and still short-term
+    piece = {"event_id": "e", "date_acquired": "2023-02-28", "date_sold": "2024-02-29", "term": "short", "gain": 1,
+             "on_return": True, "origin": "trade"}  # fmt: skip
+    assert questions.near_long_term(frame(Gains, piece))[0].height == 1
+
+
+def test_a_coin_fee_of_a_move_at_new_year_is_a_disposal_whose_year_depends_on_the_clock() -> None:
+    # 1.3: every event within 14 hours of a year's end; a move alone has no year, its fee has (tax rules 2.5)
+    move = {"kind": "withdrawal", "occurred_at": "2027-01-01T01:30:00", "tax_date": "2026-12-31", "tax_year": 2026,
+            "sent_asset": "SOL", "sent_quantity": "1", "received_asset": None, "received_quantity": None}  # fmt: skip
+    assert asked(move) == []
+    fee = {"fee_asset": "SOL", "fee_quantity": "0.1", "fee_usd_value": "2"}
+    assert asked(move | fee) == [("year_boundary", "info")]
+    assert asked(move | fee | {"fee_asset": "USD"}) == []
