@@ -34,12 +34,15 @@ ORIGINS = ("buy", "trade", *INCOME_KINDS, "gift", "inheritance", "spouse")
 GIVEN = ("gift", "inheritance", "spouse")
 """Origins that `acquisitions.csv` explains (IRC 1015, 1014, 1041)."""
 INSTRUCTION_STATUS = ("open", "executed", "cancelled")
+BUSINESS_KINDS = ("staking", "mining", "interest", "reward", "wages")
+"""Receipts that may be a business's: Schedule C and self-employment tax (Notice 2014-21 A-9, A-10)."""
 POSITIONS: Mapping[str, tuple[str, ...]] = {
     "wrapping": ("taxable", "carry"),
     "bridging": ("taxable", "carry"),
     "liquidity_pool": ("taxable", "carry"),
     "own_transfer": ("order", "fifo"),
     **{f"{kind}_nii": ("yes", "no") for kind in INCOME_KINDS if kind != "wages"},
+    **{f"{kind}_business": ("no", "yes") for kind in BUSINESS_KINDS},
 }
 """Topics of unsettled law and the stands a firm may take; the first is the default where nobody says."""
 OVERRIDE_FIELDS = (
@@ -567,6 +570,7 @@ class FirmSettings:
     holding_years: int = 5
     min_rebuy_hours: int = 24
     max_price_age_days: int = 3
+    form_1099_tolerance: Decimal = Decimal("0.01")
     platforms: Mapping[str, PlatformCost] = field(
         default_factory=lambda: {"default": PlatformCost(Decimal(60), Decimal(20))}
     )
