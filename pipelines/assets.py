@@ -266,8 +266,9 @@ GUARDS: Mapping[str, str] = {
     "gains_complete": "SELECT abs((SELECT count(*) FROM gains) - (SELECT count(*) FROM mart.gains))",
     "form_ties_to_pieces": """
         WITH pieces AS (SELECT disposal_id, sum(gain + disallowed) AS gain FROM gains WHERE on_return GROUP BY ALL),
-             -- a line that has to come to exactly nothing (no gain, no loss; disallowed whole) may cost a cent more
-             lines AS (SELECT disposal_id, sum(gain) AS gain, 0.01 * (1 + count(*) FILTER (gain = 0)) AS slack
+             -- half a cent each for proceeds, basis and what is disallowed; a line that comes to exactly nothing (no
+             -- gain, no loss; disallowed whole) may cost a cent more
+             lines AS (SELECT disposal_id, sum(gain) AS gain, 0.015 + 0.01 * count(*) FILTER (gain = 0) AS slack
                        FROM form_8949 GROUP BY ALL)
         SELECT count(*) FROM pieces FULL JOIN lines USING (disposal_id)
         WHERE lines.gain IS NULL OR pieces.gain IS NULL OR abs(lines.gain - pieces.gain) > slack

@@ -386,8 +386,10 @@ def table(matched: Matched, lines: pl.DataFrame) -> pl.DataFrame:
         .otherwise(pl.coalesce("own_date", "date_sold")),
         broker_rows=pl.col("rows").fill_null(0),
         broker_units="units",
-        broker_proceeds="proceeds",
-        broker_basis="basis",
+        broker_proceeds=pl.col("proceeds").cast(MONEY),
+        broker_basis=pl.col("basis").cast(MONEY),
+        our_proceeds=pl.col("our_proceeds").cast(MONEY),
+        our_basis=pl.col("our_basis").cast(MONEY),
         our_tax_year="own_year",
         box=pl.when(pl.col("our_units").is_null()).then(_expected_box()).otherwise("box"),
     )

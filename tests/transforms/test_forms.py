@@ -27,9 +27,7 @@ NO_CODES = {"match": 0, "code_b": False, "code_e": False, "code_t": False}
 CLASSES = {"BTC": "coin", "IBIT": "trust_share", "bSPY": "tokenized_security"}
 
 
-def drawn(
-    *pieces: dict[str, Any], on_form: tuple[dict[str, Any], ...] = (), tx_id: str | None = None
-) -> pl.DataFrame:
+def drawn(*pieces: dict[str, Any], on_form: tuple[dict[str, Any], ...] = (), tx_id: str | None = None) -> pl.DataFrame:
     """The lines of pieces (over PIECE), with what a broker's form says of them."""
     given = [{**NO_CODES, "disposal_id": "d", "lot_id": "l", **told} for told in on_form]
     for cell in ("broker_proceeds", "broker_basis"):
@@ -154,3 +152,51 @@ def test_the_zone_of_no_gain_and_no_loss_stays_without_gain():
     # E2.7: a gift sold between its two bases
     row = line({"proceeds": "80.005", "basis": "80.005", "gain": "0"})
     assert (str(row["gain"]), row["proceeds"]) == ("0.00", row["basis"])
+
+
+SOLD = {"gain": "0", "on_return": False}
+RECEIVED = {
+    "event_id": "i", "taxpayer_id": "t", "return_id": "t", "tax_year": 2025, "account_id": "a", "asset": "SOL",
+    "quantity": "1", "received_at": "2025-01-02T00:00:00", "date_received": "2025-01-02", "schedule": "x", "in_nii": True,
+    "on_return": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sold", "received", "answer", "unsettled"),
+    [
+        # holding, moving between own wallets and buying with real currency leave neither piece nor income
+        ([], [], "no", False),
+        ([], ["mining"], "yes", False),
+        ([], ["staking"], "yes", False),
+        ([], ["fork"], "yes", False),
+        ([], ["wages"], "yes", False),
+        (["trade"], [], "yes", False),
+        (["spend"], [], "yes", False),
+        (["gift_out"], [], "yes", False),
+        (["donation"], [], "yes", False),
+        (["sell"], [], "yes", False),
+        (["fee"], [], "yes", True),
+        (["theft"], [], "yes", True),
+        (["loss"], [], "yes", True),
+        (["fee", "sell"], [], "yes", False),
+        (["fee"], ["reward"], "yes", False),
+    ],
+)
+def test_each_case_of_the_digital_asset_question(
+    sold: list[str], received: list[str], answer: str, unsettled: bool
+) -> None:
+    # tax rules 8 (Instructions Form 1040, 2025); a transfer's fee in a coin: conservatively yes, and said so
+    made = [{**PIECE, **SOLD, "disposal_id": str(n), "disposal_kind": kind} for n, kind in enumerate(sold)]
+    earned = [{**RECEIVED, "event_id": str(n), "income_kind": kind} for n, kind in enumerate(received)]
+    years = pl.DataFrame({"return_id": ["t"], "tax_year": [2025], "form": ["1040"]})
+    own = pl.DataFrame({"account_id": ["a"], "taxable": [True]})
+    row = forms.digital_asset_question(frame(Gains, *made), frame(Income, *earned), years, own).row(0, named=True)
+    assert row["answer"] == answer
+    assert ("[unsettled" in row["because"]) == unsettled
+
+
+def test_the_sale_s_transaction_id_stands_in_the_description() -> None:
+    # Instructions Form 8949 (2025), column (a)
+    assert line({}, tx_id="0xabc")["description"] == "0.5 BTC (tx 0xabc)"
+    assert line({}, tx_id="a\nb" + "x" * 200)["description"] == "0.5 BTC (tx a b" + "x" * 77 + ")"
