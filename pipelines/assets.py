@@ -163,7 +163,7 @@ _TAX = [
             "gains": tax.Gains,
             "terms": Read(ledger.SaleTerms, table="events"),
             **_of("account_facts", "asset_facts"),
-            **_firm("forms_1099da", "assets"),
+            **_firm("forms_1099da", "forms_1099b", "assets"),
         },
         stages.form_lines,
         shown=("form_8949", "reconciliation_1099da"),

@@ -243,14 +243,15 @@ def form_lines(
     account_facts: pl.DataFrame,
     asset_facts: pl.DataFrame,
     firm_forms_1099da: pl.DataFrame,
+    firm_forms_1099b: pl.DataFrame,
     firm_assets: pl.DataFrame,
 ) -> Tables:
     """Pieces to lines of Form 8949, beside what brokers told the IRS of them."""
-    rows = reconciliation.form_rows(firm_forms_1099da, asset_master.master(firm_assets))
+    rows = reconciliation.form_rows(firm_forms_1099da, firm_forms_1099b, asset_master.master(firm_assets))
     matched = reconciliation.match(rows, gains, terms, asset_facts, folder.settings(night).form_1099_tolerance)
     lines = forms.form_8949(gains, matched.pieces, terms, asset_facts)
     beside = reconciliation.table(matched, lines)
-    unreported = reconciliation.unreported(gains, rows, account_facts, night.as_of)
+    unreported = reconciliation.unreported(gains, rows, account_facts, asset_facts, night.as_of)
     return {
         "form_8949": lines,
         "reconciliation_1099da": beside,

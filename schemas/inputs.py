@@ -27,6 +27,7 @@ ENTITIES = ("individual", "trust", "estate", "partnership", "s_corp", "c_corp")
 CUSTODY = ("us_broker", "foreign_custodian", "self")
 TREATMENTS = ("taxable", "ira", "hsa", "excluded")
 ROLES = ("primary", "spouse")
+TERMS = ("short", "long")
 ASSET_CLASSES = ("coin", "token", "stablecoin", "nft", "tokenized_security", "trust_share", "fiat")
 POOLS = ("universal", "wallet", "unknown")
 ORIGINS = ("buy", "trade", *INCOME_KINDS, "gift", "inheritance", "spouse")
@@ -422,6 +423,24 @@ class Forms1099DA(Table):
     box_12b: str = pa.Field(nullable=True)
 
 
+class Forms1099B(Table):
+    """`forms_1099b.csv`: the sales of Form 1099-B (a trust's shares, tokenized securities; coins to 2024). Absent: none.
+
+    `basis_reported` is box 12, `term` box 2; `date_sold` empty: a sum of the year.
+    """
+
+    taxpayer_id: str = _id()
+    tax_year: int = pa.Field(ge=2009, le=2100)
+    account_id: str = _id()
+    asset: str
+    quantity: Quantity = pa.Field(nullable=True, ge=0, lt=QUANTITY_LIMIT)
+    date_sold: pl.Date = pa.Field(nullable=True)
+    proceeds: Cents = pa.Field(nullable=True)
+    basis: Cents = pa.Field(nullable=True)
+    basis_reported: bool = pa.Field(nullable=True)
+    term: str = pa.Field(nullable=True, isin=TERMS)
+
+
 class Positions(Table):
     """Stands on unsettled law, from a tax year on. Absent: the firm's default (`firm.toml`), else the first choice."""
 
@@ -539,6 +558,7 @@ INPUTS: Mapping[str, Input] = {
     "filed_lots": Input(FiledLots, "taxpayer_id", dated=("tax_year",), closes=True),
     "filed_methods": Input(FiledMethods, "taxpayer_id", dated=("tax_year",), closes=True),
     "forms_1099da": Input(Forms1099DA, "taxpayer_id", dated=("tax_year",), closes=True),
+    "forms_1099b": Input(Forms1099B, "taxpayer_id", dated=("tax_year",), closes=True),
     "positions": Input(Positions, "taxpayer_id", dated=("from_year",)),
     "overrides": Input(Overrides, "event_id", dated=("at",)),
     "review_answers": Input(ReviewAnswers, None, dated=("at",)),

@@ -280,7 +280,7 @@ class DigitalAssetQuestion(Table):
 
 
 class Reconciliation1099DA(Table):
-    """A broker's rows of Form 1099-DA for an account, asset and day against our own books.
+    """A broker's rows of Form 1099-DA (`form`: or 1099-B) for an account, asset and day against our own books.
 
     `tax_year` is the form's (of a sale that stands on none: ours). `date_sold` is our day, else the broker's, which is
     `date_reported`; null for what a form gives for a whole year. `broker_rows` rows of the form are summed (0: the sale
@@ -306,6 +306,7 @@ class Reconciliation1099DA(Table):
     our_tax_year: int = pa.Field(nullable=True)
     difference: Money = pa.Field(nullable=True)
     explained: bool
+    form: str = pa.Field(isin=("1099-DA", "1099-B"))
 
 
 class LotConversions(Table):

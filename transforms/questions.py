@@ -225,7 +225,7 @@ def losses(gains: pl.DataFrame) -> list[pl.DataFrame]:
 _BROKERS = {
     "missing_ours": (
         "blocking",
-        "Form 1099-DA shows a sale on {} that the books do not have",
+        "Form {} shows a sale on {} that the books do not have",
         (
             "Ask for the account's whole export, or whether the sale is another asset's or day's: the IRS has the form, "
             "and no line answers it. A form that is wrong needs a corrected one from the broker."
@@ -233,17 +233,17 @@ _BROKERS = {
     ),
     "units_differ": (
         "blocking",
-        "Form 1099-DA and the books have other units on {}",
+        "Form {} has other units on {} than the books",
         "A sale is missing on one side, or a unit is counted twice: compare with the account's export.",
     ),
     "missing_broker": (
         "warning",
-        "a sale on {} stands on no Form 1099-DA though the broker sent one for the year: reported in box I or L",
+        "no Form {} has the sale on {} though the broker sent one for the year: the box is that of no form",
         "Ask the broker for the missing row; a sale that it did not report is reported all the same.",
     ),
     "other_year": (
         "warning",
-        "a sale that Form 1099-DA reports on {} belongs to another tax year by the taxpayer's clock",
+        "Form {} reports on {} a sale that belongs to another tax year by the taxpayer's clock",
         (
             "No authority fixes the clock: report it in the taxpayer's year, and explain the difference on the return of "
             "the form's year."
@@ -251,22 +251,22 @@ _BROKERS = {
     ),
     "basis_unknown": (
         "warning",
-        "Form 1099-DA gives a basis for the sale on {}; the books have none",
+        "Form {} gives a basis for the sale on {}; the books have none",
         "If the broker's basis is right, enter the lot in opening_lots.csv.",
     ),
     "basis_differs": (
         "warning",
-        "Form 1099-DA has another basis for the sale on {}: the line shows ours, corrected under code B",
+        "Form {} has another basis for the sale on {}: the line shows ours, corrected under code B",
         "Check which lots were identified before the sale, and keep the record: it governs (Notice 2025-7 s. 4.05).",
     ),
     "term_differs": (
         "warning",
-        "Form 1099-DA has another term for the sale on {}: the line is in our part, under code T",
+        "Form {} has another term for the sale on {}: the line is in our part, under code T",
         "Check the date of acquisition; own records decide it.",
     ),
     "higher": (
         "blocking",
-        "Form 1099-DA shows more proceeds on {} than the books, and the selling costs on record do not explain it",
+        "Form {} shows more proceeds on {} than the books, and the selling costs on record do not explain it",
         (
             "Code E stands for selling costs alone: enter them (overrides.csv, field fee_usd_value), correct the event's "
             "value, or ask the broker for a corrected form."
@@ -274,16 +274,16 @@ _BROKERS = {
     ),
     "costs": (
         "info",
-        "Form 1099-DA shows the proceeds on {} before selling costs: corrected under code E",
+        "Form {} shows the proceeds on {} before selling costs: corrected under code E",
         "Nothing to do if the fee on record is right.",
     ),
     "lower": (
         "warning",
-        "Form 1099-DA shows less proceeds on {} than the books: ours are reported",
+        "Form {} shows less proceeds on {} than the books: ours are reported",
         "If the broker is right, correct the event's value in overrides.csv: too much gain is reported.",
     ),
 }
-"""What differs from a broker's form: severity, what was found (the day), what to do."""
+"""What differs from a broker's form: severity, what was found (the form, the day), what to do."""
 
 
 def brokers(compared: pl.DataFrame, unreported: pl.DataFrame) -> list[pl.DataFrame]:
@@ -305,14 +305,14 @@ def brokers(compared: pl.DataFrame, unreported: pl.DataFrame) -> list[pl.DataFra
     found = compared.with_columns(
         case=pl.when(pl.col("status") == "proceeds_differ").then(proceeds).otherwise("status"),
         day=day,
-        file_id=pl.format("forms_1099da:{}:{}", day, "broker_rows"),
+        file_id=pl.format("{}:{}:{}", "form", day, "broker_rows"),
     )
     asked = [
         items(
             found.filter(pl.col("case") == case),
-            f"form_1099da_{case}",
+            f"form_1099_{case}",
             severity,
-            pl.format(message, "day"),
+            pl.format(message, "form", "day"),
             action,
             pl.col("difference"),
         )
@@ -320,7 +320,7 @@ def brokers(compared: pl.DataFrame, unreported: pl.DataFrame) -> list[pl.DataFra
     ]
     none = "no Form 1099-DA is on record for this account's sales of the year: reported in boxes I and L"
     action = "Ask the client for the form, and enter it in forms_1099da.csv: with one the boxes are G, H, J or K."
-    return [*asked, items(unreported, "form_1099da_not_there", "info", pl.lit(none), action, pl.col("proceeds"))]
+    return [*asked, items(unreported, "form_1099_not_there", "info", pl.lit(none), action, pl.col("proceeds"))]
 
 
 def receipts(income: pl.DataFrame, profiles: pl.DataFrame, stands: pl.DataFrame) -> list[pl.DataFrame]:

@@ -1,4 +1,4 @@
-"""A broker's Form 1099-DA against the books: which row is which sale, and where the two differ. Lines are drawn in `forms`."""
+"""A broker's Forms 1099 against the books: which row is which sale, and where the two differ. Lines are drawn in `forms`."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Matched(NamedTuple):
     pieces: pl.DataFrame
 
 
-def form_rows(forms: pl.DataFrame, assets: pl.DataFrame) -> pl.DataFrame:
-    """The boxes of Forms 1099-DA as columns: what is compared, row by row.
+def form_rows(forms: pl.DataFrame, sheets: pl.DataFrame, assets: pl.DataFrame) -> pl.DataFrame:
+    """The boxes of Forms 1099-DA and 1099-B as the same columns: what is compared, row by row.
 
     `reported` by box 2; where that cell is empty, a basis of a security that is not noncovered (box 9) is taken as
     reported. `term` is null where the broker does not know it: box 6 empty, or code X (Instructions Form 8949) or Y
@@ -50,14 +50,13 @@ def form_rows(forms: pl.DataFrame, assets: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         forms: forms_1099da.csv.
+        sheets: forms_1099b.csv.
         assets: `asset_master.master`.
     """
     kind = pl.col("box_6").str.strip_chars().str.to_lowercase()
     aggregate = pl.any_horizontal(_ticked("box_11a"), _ticked("box_11b"), _ticked("box_11c"))
-    return forms.select(
-        "taxpayer_id",
-        "account_id",
-        "tax_year",
+    digital = forms.select(
+        *_YEAR,
         form=pl.lit("1099-DA"),
         asset=asset_master.on_form(assets, pl.col("box_1a"), pl.col("box_1b")),
         date_sold=pl.when(~aggregate).then("box_1e"),
@@ -70,7 +69,20 @@ def form_rows(forms: pl.DataFrame, assets: pl.DataFrame) -> pl.DataFrame:
         term=pl.when(kind.str.starts_with("s")).then(pl.lit("short"))
         .when(kind.str.starts_with("l")).then(pl.lit("long")),
         aggregate=aggregate,
-    ).with_columns(yearly=pl.col("date_sold").is_null())  # fmt: skip
+    )  # fmt: skip
+    others = sheets.select(
+        *_YEAR,
+        form=pl.lit("1099-B"),
+        asset=asset_master.on_form(assets, pl.lit(None, pl.String), pl.col("asset")),
+        date_sold="date_sold",
+        units="quantity",
+        proceeds=pl.col("proceeds").cast(MONEY),
+        basis=pl.col("basis").cast(MONEY),
+        reported=pl.col("basis_reported").fill_null(value=False),
+        term="term",
+        aggregate=pl.lit(value=False),
+    )
+    return pl.concat([digital, others]).with_columns(yearly=pl.col("date_sold").is_null())
 
 
 def _ticked(box: str) -> pl.Expr:
@@ -216,14 +228,21 @@ def _beside(pieces: pl.DataFrame, brokers: pl.DataFrame) -> pl.DataFrame:
     ours = pieces.filter(pl.col("match").is_not_null()).group_by("match").agg(*sums)
     alone = (
         pieces.filter(pl.col("match").is_null())
-        .join(brokers.select(_YEAR).unique(), on=_YEAR, how="semi")
-        .group_by([*SALE, "tax_year", "designated"])
+        .with_columns(expected=_expected())
+        .join(brokers, left_on=[*_YEAR, "expected"], right_on=[*_YEAR, "form"], how="semi")
+        .group_by([*SALE, "tax_year", "designated", "expected"])
         .agg(*[expr for expr in sums if expr.meta.output_name() != "designated"])
         .sort(*SALE, "designated")
         .with_row_index("match", offset=brokers.height)
         .with_columns(pl.col("match").cast(pl.Int64))
     )
     return pl.concat([brokers.join(ours, on="match", how="left"), alone], how="diagonal").sort("match")
+
+
+def _expected() -> pl.Expr:
+    """The form on which a broker reports a sale: 1099-DA for digital assets from 2025, else 1099-B."""
+    digital = (pl.col("tax_year") >= FIRST_YEAR) & (pl.col("class").fill_null("coin") != "trust_share")
+    return pl.when(digital).then(pl.lit("1099-DA")).otherwise(pl.lit("1099-B"))
 
 
 def _alone_key(pieces: pl.DataFrame, groups: pl.DataFrame) -> pl.Series:
@@ -392,6 +411,7 @@ def table(matched: Matched, lines: pl.DataFrame) -> pl.DataFrame:
         our_basis=pl.col("our_basis").cast(MONEY),
         our_tax_year="own_year",
         box=pl.when(pl.col("our_units").is_null()).then(_expected_box()).otherwise("box"),
+        form=pl.coalesce("form", "expected"),
     )
     return conform(shown, Reconciliation1099DA).sort(
         "taxpayer_id", "tax_year", "account_id", "asset", "date_sold", "date_reported", "our_units", nulls_last=True
@@ -402,18 +422,25 @@ def _expected_box() -> pl.Expr:
     """The box of a row that is no sale of ours; both where the form does not tell the term."""
     short, long = pl.col("broker_short_units") > 0, pl.col("broker_long_units") > 0
     boxes = []
-    for told, (first, second) in ((True, "GJ"), (False, "HK")):
+    for form, told, (first, second) in (
+        ("1099-DA", True, "GJ"),
+        ("1099-DA", False, "HK"),
+        ("1099-B", True, "AD"),
+        ("1099-B", False, "BE"),
+    ):
         box = (
             pl.when(short & ~long).then(pl.lit(first))
             .when(long & ~short).then(pl.lit(second))
             .otherwise(pl.lit(f"{first}/{second}"))
         )  # fmt: skip
-        boxes.append(pl.when(pl.col("all_reported") == told).then(box))
+        boxes.append(pl.when((pl.col("form") == form) & (pl.col("all_reported") == told)).then(box))
     return pl.coalesce(boxes)
 
 
-def unreported(gains: pl.DataFrame, rows: pl.DataFrame, accounts: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    """Accounts at a US broker with sales of a year for which no form is on record, a quarter after the year's end.
+def unreported(
+    gains: pl.DataFrame, rows: pl.DataFrame, accounts: pl.DataFrame, assets: pl.DataFrame, as_of: date
+) -> pl.DataFrame:
+    """Accounts at a US broker with sales of a year and no Form 1099-DA on record a quarter after the year's end.
 
     A broker owes the form by the middle of February (Reg. 1.6045-1(k)).
 
@@ -421,6 +448,7 @@ def unreported(gains: pl.DataFrame, rows: pl.DataFrame, accounts: pl.DataFrame, 
         gains: Gains.
         rows: what `form_rows` gives.
         accounts: account_id, custody, taxable.
+        assets: asset, class.
         as_of: tonight.
 
     Returns:
@@ -432,6 +460,7 @@ def unreported(gains: pl.DataFrame, rows: pl.DataFrame, accounts: pl.DataFrame, 
         gains.filter("on_return", pl.col("tax_year").is_between(FIRST_YEAR, last))
         .join(brokers, on="account_id", how="semi")
         .join(rows, on=_YEAR, how="anti")
+        .join(assets.filter(pl.col("class") == "trust_share"), on="asset", how="anti")
         .group_by(_YEAR)
         .agg(pl.col("proceeds").sum())
         .sort(_YEAR)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import gate
-from schemas.inputs import Forms1099DA
+from schemas.inputs import Forms1099B, Forms1099DA
 from schemas.ledger import SaleTerms
 from schemas.tax import Form8949, Gains, Reconciliation1099DA
 from tests.transforms.frames import frame
@@ -27,9 +27,10 @@ PIECE = {
     "on_return": True, "disallowed": "0",
 }  # fmt: skip
 ROW = {"taxpayer_id": "t", "tax_year": 2026, "account_id": "a", "box_1b": "Bitcoin", "box_1c": "1", "box_1e": "2026-06-01", "box_1f": "100"}  # fmt: skip
-NFT = {"asset": "APE-7", "class": "nft", "symbol": "APES"}
+SHEET = {"taxpayer_id": "t", "tax_year": 2026, "account_id": "a", "asset": "IBIT", "quantity": "1", "date_sold": "2026-06-01", "proceeds": "100"}  # fmt: skip
+OWN = [("APE-7", "nft", "APES"), ("IBIT", "trust_share", None), ("bSPY", "tokenized_security", None)]
 MASTER = asset_master.master(
-    pl.DataFrame([NFT], schema=["asset", "class", "symbol"]).pipe(gate.conform, asset_master.Assets)
+    pl.DataFrame(OWN, schema=["asset", "class", "symbol"], orient="row").pipe(gate.conform, asset_master.Assets)
 )
 CLASSES = asset_master.facts(MASTER)
 
@@ -45,6 +46,10 @@ def pieces(*given: dict[str, Any]) -> pl.DataFrame:
     return frame(Gains, *rows)
 
 
+def form_rows(told: pl.DataFrame, sheets: pl.DataFrame | None = None) -> pl.DataFrame:
+    return reconciliation.form_rows(told, frame(Forms1099B) if sheets is None else sheets, MASTER)
+
+
 class Night:
     """What a night makes of pieces and rows of forms."""
 
@@ -54,11 +59,12 @@ class Night:
         told: list[dict[str, Any]],
         terms: tuple[dict[str, Any], ...] = (),
         tolerance: str = "0.01",
+        sheets: tuple[dict[str, Any], ...] = (),
     ) -> None:
         self.gains = pieces(*sold)
         self.told = frame(Forms1099DA, *({**ROW, **row} for row in told))
         of_events = frame(SaleTerms, *terms)
-        rows = reconciliation.form_rows(self.told, MASTER)
+        rows = self.rows = form_rows(self.told, frame(Forms1099B, *({**SHEET, **row} for row in sheets)))
         self.matched = reconciliation.match(rows, self.gains, of_events, CLASSES, Decimal(tolerance))
         self.lines = forms.form_8949(self.gains, self.matched.pieces, of_events, CLASSES)
         self.table = reconciliation.table(self.matched, self.lines)
@@ -79,7 +85,7 @@ class Night:
 
     def asked(self) -> list[tuple[str, str, str]]:
         items = pl.concat(questions.brokers(self.table, reconciliation.unreported(
-            self.gains.head(0), reconciliation.form_rows(self.told, MASTER), NO_ACCOUNTS, dt.date(2027, 6, 1))))  # fmt: skip
+            self.gains.head(0), self.rows, NO_ACCOUNTS, CLASSES, dt.date(2027, 6, 1))))  # fmt: skip
         return items.select("question", "severity", pl.col("dollars_at_stake").cast(pl.String)).rows()
 
 
@@ -95,7 +101,7 @@ def test_e3_1_the_reported_basis_stands_in_e_and_g_corrects_it() -> None:
     night = Night([{}], [{"box_1g": "50", "box_2": "X", "box_6": "Short-term"}])
     assert night.drawn() == [("G", "100.00", "50.00", "B", "-40.00", "10.00")]
     assert night.found() == [("basis_differs", "G", "B")]
-    assert night.asked() == [("form_1099da_basis_differs", "warning", "40.00")]  # 100 - 50 against 100 - 90
+    assert night.asked() == [("form_1099_basis_differs", "warning", "40.00")]  # 100 - 50 against 100 - 90
 
 
 def test_e3_1_of_a_long_term_sale_stands_in_box_j() -> None:
@@ -121,20 +127,20 @@ def test_proceeds_before_costs_are_corrected_under_code_e() -> None:
     # 3.2: sold for 100, fee 2: ours are net of selling costs, the form's are not
     night = Night([{"proceeds": "98"}], [{}], ({"event_id": "d", "fee_usd_value": "2"},))
     assert night.drawn() == [("H", "100.00", "90.00", "E", "-2.00", "8.00")]
-    assert night.asked() == [("form_1099da_costs", "info", "2.00")]
+    assert night.asked() == [("form_1099_costs", "info", "2.00")]
 
 
 def test_higher_proceeds_that_no_cost_explains_are_asked() -> None:
     night = Night([{"proceeds": "90"}], [{}], ({"event_id": "d", "fee_usd_value": "2"},))
     assert night.drawn() == [("H", "100.00", "90.00", "E", "-10.00", "0.00")]
-    assert night.asked() == [("form_1099da_higher", "blocking", "10.00")]
+    assert night.asked() == [("form_1099_higher", "blocking", "10.00")]
 
 
 def test_higher_proceeds_than_the_form_s_are_reported() -> None:
     # 3.4: higher proceeds than the form shows are reported at the correct higher amount
     night = Night([{"proceeds": "103"}], [{}])
     assert night.drawn() == [("H", "103.00", "90.00", "", "0.00", "13.00")]
-    assert night.asked() == [("form_1099da_lower", "warning", "3.00")]
+    assert night.asked() == [("form_1099_lower", "warning", "3.00")]
 
 
 def test_a_wrong_term_is_code_t_on_the_right_part() -> None:
@@ -222,13 +228,13 @@ def test_a_sale_that_stands_on_no_form_of_its_account_is_in_box_i() -> None:
     sold = [{}, {"disposal_id": "e", "event_id": "e", "date_sold": "2026-07-01"}]
     night = Night(sold, [{}])
     assert night.found() == [("matched", "H", None), ("missing_broker", "I", None)]
-    assert night.asked() == [("form_1099da_missing_broker", "warning", "10.00")]
+    assert night.asked() == [("form_1099_missing_broker", "warning", "10.00")]
 
 
 def test_a_row_that_is_no_sale_of_ours_blocks_with_its_proceeds() -> None:
     night = Night([], [{"box_6": "Long-term", "box_2": "X"}])
     assert night.found() == [("missing_ours", "J", None)]
-    assert night.asked() == [("form_1099da_missing_ours", "blocking", "100.00")]
+    assert night.asked() == [("form_1099_missing_ours", "blocking", "100.00")]
     assert Night([], [{}]).found() == [("missing_ours", "H/K", None)]
 
 
@@ -236,7 +242,7 @@ def test_other_units_are_asked_and_no_code_covers_a_missing_sale() -> None:
     # the form has 2 units for 200: half of that is not selling costs
     night = Night([{}], [{"box_1c": "2", "box_1f": "200"}])
     assert night.drawn() == [("H", "100.00", "90.00", "", "0.00", "10.00")]
-    assert night.asked() == [("form_1099da_units_differ", "blocking", "100.00")]
+    assert night.asked() == [("form_1099_units_differ", "blocking", "100.00")]
 
 
 def test_a_form_of_another_account_or_coin_says_nothing() -> None:
@@ -250,7 +256,7 @@ def test_an_unknown_basis_is_on_no_line_and_the_broker_s_is_shown() -> None:
     piece = {"basis": None, "lot_id": None, "term": None, "on_return": False, "basis_status": "unknown"}
     night = Night([piece], [{"box_2": "X", "box_1g": "70"}])
     assert night.lines.is_empty()
-    assert night.asked() == [("form_1099da_basis_unknown", "warning", "0.00")]
+    assert night.asked() == [("form_1099_basis_unknown", "warning", "0.00")]
 
 
 def test_a_sale_by_another_clock_is_the_same_sale() -> None:
@@ -291,7 +297,7 @@ def test_new_year_s_eve_is_ours_whatever_year_the_form_is_of() -> None:
     assert night.line()["tax_year"] == 2026
     assert night.found() == [("other_year", "I", None)]
     assert night.table.select("tax_year", "our_tax_year").rows() == [(2027, 2026)]
-    assert night.asked()[0][:2] == ("form_1099da_other_year", "warning")
+    assert night.asked()[0][:2] == ("form_1099_other_year", "warning")
 
 
 def test_stablecoins_are_compared_by_the_year_and_swaps_out_of_them_are_not_reported() -> None:
@@ -353,18 +359,53 @@ def test_how_a_form_names_an_asset(code: str | None, name: str | None, asset: st
 def test_when_a_basis_is_reported(row: dict[str, Any], reported: bool) -> None:
     # box 2; where nobody says, a basis on the form of a security that is not noncovered (box 9)
     told = frame(Forms1099DA, {**ROW, **row})
-    assert reconciliation.form_rows(told, MASTER)["reported"].to_list() == [reported]
+    assert form_rows(told)["reported"].to_list() == [reported]
 
 
 def test_a_broker_s_account_without_any_form_is_mentioned_a_quarter_after_the_year() -> None:
     accounts = pl.DataFrame({"account_id": ["a", "w"], "custody": ["us_broker", "self"], "taxable": [True, True]})
     sold = pieces({}, {"account_id": "w", "disposal_id": "e"}, {"tax_year": 2024, "disposal_id": "f"})
-    none = reconciliation.form_rows(frame(Forms1099DA), MASTER)
+    none = form_rows(frame(Forms1099DA))
     for day, years in (((2027, 3, 31), []), ((2027, 4, 1), [2026])):
-        found = reconciliation.unreported(sold, none, accounts, dt.date(*day))
+        found = reconciliation.unreported(sold, none, accounts, CLASSES, dt.date(*day))
         assert found["tax_year"].to_list() == years
-    there = reconciliation.form_rows(frame(Forms1099DA, ROW), MASTER)
-    assert reconciliation.unreported(sold, there, accounts, dt.date(2027, 6, 1)).is_empty()
+    there = form_rows(frame(Forms1099DA, ROW))
+    assert reconciliation.unreported(sold, there, accounts, CLASSES, dt.date(2027, 6, 1)).is_empty()
+
+
+def test_a_trust_s_shares_stand_on_form_1099_b() -> None:
+    # 3.1: A-F; the broker's basis of a covered share is corrected like that of a coin
+    shares = {"asset": "IBIT"}
+    assert Night([shares], [], sheets=({},)).drawn() == [("B", "100.00", "90.00", "", "0.00", "10.00")]
+    told = {"basis": "50", "basis_reported": True, "term": "short"}
+    night = Night([shares], [], sheets=(told,))
+    assert night.drawn() == [("A", "100.00", "50.00", "B", "-40.00", "10.00")]
+    assert night.table["form"].to_list() == ["1099-B"]
+
+
+def test_a_tokenized_security_is_on_the_form_that_came() -> None:
+    token = {"asset": "bSPY"}
+    assert Night([token], [{"box_1b": "bSPY"}]).drawn()[0][0] == "H"
+    assert Night([token], [], sheets=({"asset": "bSPY"},)).drawn()[0][0] == "B"
+    assert Night([token], []).drawn()[0][0] == "I"
+
+
+def test_a_form_of_one_kind_does_not_miss_the_sales_of_the_other() -> None:
+    coin, share = {}, {"asset": "IBIT", "disposal_id": "e", "event_id": "e"}
+    assert Night([coin, share], [{}]).found() == [("matched", "H", None)]
+    assert Night([coin, share], [], sheets=({},)).found() == [("matched", "B", None)]
+    assert Night([share], [], sheets=({"date_sold": "2026-08-01"},)).found() == [
+        ("missing_broker", "C", None),
+        ("missing_ours", "B/E", None),
+    ]
+
+
+def test_a_coin_of_2024_on_form_1099_b() -> None:
+    # 3.1: to 2024 C and F, B and E on a Form 1099-B
+    coin = {"tax_year": 2024, "date_sold": "2024-06-01", "date_acquired": "2023-01-01", "term": "long"}
+    sheet = {"tax_year": 2024, "date_sold": "2024-06-01", "asset": "BTC"}
+    assert Night([coin], [], sheets=(sheet,)).drawn()[0][0] == "E"
+    assert Night([coin], []).drawn()[0][0] == "F"
 
 
 # --- properties ------------------------------------------------------------------------------------------------------
