@@ -72,9 +72,8 @@ def form_8949(gains: pl.DataFrame, brokers: pl.DataFrame, terms: pl.DataFrame, a
         .join(brokers, on=["disposal_id", "lot_id"], how="left", maintain_order="left")
         .join(terms.select("event_id", "tx_id"), on="event_id", how="left", maintain_order="left")
         .join(assets.select("asset", "class"), on="asset", how="left", maintain_order="left")
-        .with_columns(pl.col("code_b", "code_e", "code_t", "reported").fill_null(value=False), **_in_cents())
-        .with_columns(adjustment=_disallowed())
-        .with_columns(gain=(pl.col("proceeds") - pl.col("basis") + pl.col("adjustment")).cast(CENTS))
+        .with_columns(pl.col("code_b", "code_e", "code_t", "reported").fill_null(value=False))
+        .pipe(_in_cents)
     )
     differs = pl.col("code_b") | pl.col("code_e")
     shown = pl.concat([rows.filter(~differs), _as_the_form_shows(rows.filter(differs))])
@@ -90,42 +89,49 @@ def form_8949(gains: pl.DataFrame, brokers: pl.DataFrame, terms: pl.DataFrame, a
     return conform(lines, Form8949).sort("return_id", "tax_year", "part", "date_sold", "disposal_id", "lot_id")
 
 
-def _in_cents() -> dict[str, pl.Expr]:
-    """Proceeds and basis of each piece by cumulative rounding over its disposal; no gain stays exactly none."""
-    proceeds = _rounded("proceeds")
-    return {"proceeds": proceeds, "basis": pl.when(pl.col("gain") == 0).then(proceeds).otherwise(_rounded("basis"))}
+def _in_cents(pieces: pl.DataFrame) -> pl.DataFrame:
+    """Proceeds, basis and what is disallowed of each piece by cumulative rounding over its disposal.
+
+    No gain stays exactly none, and so does a loss that is disallowed whole.
+    """
+    of_sale = ["disposal_id"]
+    amounts = ("proceeds", "basis", "disallowed")
+    rounded = _steps(
+        pieces.with_columns(exact="gain", disallowed_exactly="disallowed"),
+        of_sale,
+        {name: to_cents(pl.col(name).cum_sum().over(of_sale)) for name in amounts},
+    )
+    whole = (pl.col("disallowed_exactly") > 0) & (pl.col("exact") + pl.col("disallowed_exactly") == 0)
+    even = pl.when(pl.col("exact") == 0).then("proceeds").otherwise("basis")
+    return (
+        rounded.with_columns(basis=even)
+        .with_columns(
+            adjustment=pl.when(whole).then(pl.col("basis") - pl.col("proceeds")).otherwise("disallowed").cast(CENTS)
+        )
+        .with_columns(gain=(pl.col("proceeds") - pl.col("basis") + pl.col("adjustment")).cast(CENTS))
+        .with_columns(disallowed="disallowed_exactly")
+        .drop("exact", "disallowed_exactly")
+    )
 
 
-def _rounded(column: str) -> pl.Expr:
-    return _steps(to_cents(pl.col(column).cum_sum().over("disposal_id")), ["disposal_id"])
-
-
-def _steps(running: pl.Expr, over: list[str]) -> pl.Expr:
-    """What each row adds to a running total."""
-    return (running - running.shift(1, fill_value=0).over(over)).cast(CENTS)
-
-
-def _disallowed() -> pl.Expr:
-    """The disallowed part of a loss in cents; a loss that is disallowed whole leaves exactly nothing."""
-    whole = (pl.col("disallowed") > 0) & (pl.col("gain") + pl.col("disallowed") == 0)
-    return pl.when(whole).then(pl.col("basis") - pl.col("proceeds")).otherwise(_rounded("disallowed")).cast(CENTS)
+def _steps(rows: pl.DataFrame, over: list[str], running: dict[str, pl.Expr]) -> pl.DataFrame:
+    """`rows` with what each adds to the running totals, in cents (a total is made first: a window in a window is slow)."""
+    steps = [(pl.col(name) - pl.col(name).shift(1, fill_value=0).over(over)).cast(CENTS) for name in running]
+    return rows.with_columns(**running).with_columns(steps)
 
 
 def _as_the_form_shows(rows: pl.DataFrame) -> pl.DataFrame:
     """Lines with the form's amounts in (d) and (e), shared out by units, and what sets them right in (g)."""
     of_form, of_basis = ["match"], ["match", "reported"]
     surplus = pl.col("broker_proceeds") - pl.col("proceeds").sum().over(of_form)
-    extra = _steps(to_cents(_shared(surplus, of_form)), of_form).fill_null(0)
-    basis = pl.coalesce(_steps(to_cents(_shared(pl.col("broker_basis"), of_basis)), of_basis), "basis")
-    return (
-        rows.with_columns(extra=extra, shown_basis=basis)
-        .with_columns(
-            proceeds=(pl.col("proceeds") + pl.col("extra")).cast(CENTS),
-            basis="shown_basis",
-            adjustment=(pl.col("adjustment") - pl.col("extra") + pl.col("shown_basis") - pl.col("basis")).cast(CENTS),
-        )
-        .select(rows.columns)
-    )
+    with_extra = _steps(rows, of_form, {"extra": to_cents(_shared(surplus, of_form))})
+    shared = _steps(with_extra, of_basis, {"told": to_cents(_shared(pl.col("broker_basis"), of_basis))})
+    extra, told = pl.col("extra").fill_null(0), pl.coalesce("told", "basis")
+    return shared.with_columns(
+        proceeds=(pl.col("proceeds") + extra).cast(CENTS),
+        basis=told.cast(CENTS),
+        adjustment=(pl.col("adjustment") - extra + told - pl.col("basis")).cast(CENTS),
+    ).select(rows.columns)
 
 
 def _shared(total: pl.Expr, over: list[str]) -> pl.Expr:
