@@ -108,8 +108,10 @@ def match(
     brokers = _broker_groups(rows, assets)
     on_forms = gains.join(brokers.select(SALE[:2]).unique(), on=SALE[:2], how="semi")
     sales = _sales(on_forms, terms, assets)
-    days = sales.group_by(SALE).agg(pl.col("quantity").sum().alias("our_units"))
-    by_day = sales.join(_pairs(brokers.filter(~pl.col("yearly")), days), on=SALE, how="left")
+    by_day = sales.join(_pairs(brokers.filter(~pl.col("yearly")), _days(sales)), on=SALE, how="left").with_columns(
+        match=pl.when(pl.col("with_fees") | (pl.col("disposal_kind") != "fee")).then("match")
+    )
+    by_day = by_day.drop("with_fees")
     left = by_day.filter(pl.col("match").is_null()).drop("match")
     pieces = pl.concat([by_day.filter(pl.col("match").is_not_null()), _of_year(left, brokers.filter("yearly"))])
     groups = _judged(_beside(pieces, brokers), tolerance)
@@ -149,10 +151,10 @@ def _total(name: str) -> pl.Expr:
 
 
 def _sales(gains: pl.DataFrame, terms: pl.DataFrame, assets: pl.DataFrame) -> pl.DataFrame:
-    """The pieces that a broker could report, with the class, the selling costs of their event, and `designated`.
+    """The pieces that a broker could report, with the class, the selling costs of their event, and `reportable`.
 
     A broker that reports stablecoins in the aggregate counts those sold for cash, services or another stablecoin; swaps
-    into other coins are reported nowhere (Reg. 1.6045-1(d)(10)(i)(C)).
+    into other coins are reported nowhere (Reg. 1.6045-1(d)(10)(i)(C)). Nobody misses a row for a fee paid in the coin.
     """
     classes = assets.select("asset", "class")
     into = classes.rename({"asset": "received_asset", "class": "into"})
@@ -166,14 +168,26 @@ def _sales(gains: pl.DataFrame, terms: pl.DataFrame, assets: pl.DataFrame) -> pl
         .join(into, on="received_asset", how="left", maintain_order="left")
         .with_columns(
             costs=pl.when(first).then("fee_usd_value").fill_null(0).cast(MONEY),
-            designated=~((pl.col("class") == "stablecoin") & swapped).fill_null(value=False),
+            reportable=~((pl.col("class") == "stablecoin") & swapped).fill_null(value=False)
+            & (pl.col("disposal_kind") != "fee"),
         )
         .drop("received_asset", "fee_usd_value", "into")
     )
 
 
+def _days(sales: pl.DataFrame) -> pl.DataFrame:
+    """Our units of each day, with the fees paid in the coin and without: some brokers report these, some do not."""
+    fee = pl.col("disposal_kind") == "fee"
+    both = sales.group_by(SALE).agg(
+        pl.col("quantity").sum().alias("all"), pl.col("quantity").filter(~fee).sum().alias("sold")
+    )
+    every = both.select(*SALE, our_units="all", with_fees=pl.lit(value=True))
+    bare = both.filter((pl.col("sold") > 0) & (pl.col("sold") != pl.col("all")))
+    return pl.concat([every, bare.select(*SALE, our_units="sold", with_fees=pl.lit(value=False))])
+
+
 def _pairs(brokers: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
-    """Columns of SALE and `match`: each row of a day with one day of ours at most, and the reverse.
+    """Columns of SALE, `match` and `with_fees`: each row of a day with one day of ours at most, and the reverse.
 
     First the same day with the same units, then the day before by our clock and the day after, then the same day
     whatever the units: a sale at the end of a day is not taken for another one of the next.
@@ -183,11 +197,12 @@ def _pairs(brokers: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
     found = []
     for shift, exactly in ((0, True), (1, True), (-1, True), (0, False)):
         moved = days.with_columns(own="date_sold", date_sold=pl.col("date_sold").dt.offset_by(f"{shift}d"))
-        both = rows.join(moved, on=SALE)
+        both = rows.join(moved, on=SALE).sort("match", "with_fees", descending=[False, True])
         if exactly:
             same = (pl.col("units") - pl.col("our_units")).abs() <= UNITS
             both = both.filter(same.fill_null(value=shift == 0))
-        pairs = both.select(*SALE[:3], date_sold="own", match="match")
+        once = both.unique("match", keep="first", maintain_order=True)
+        pairs = once.select(*SALE[:3], date_sold="own", match="match", with_fees="with_fees")
         rows = rows.join(pairs, on="match", how="anti")
         days = days.join(pairs, on=SALE, how="anti")
         found.append(pairs)
@@ -203,7 +218,7 @@ def _of_year(left: pl.DataFrame, brokers: pl.DataFrame) -> pl.DataFrame:
     return (
         left.join(by_asset, on=[*_YEAR, "asset"], how="left")
         .join(by_class, on=_YEAR, how="left")
-        .with_columns(match=pl.when("designated").then(pl.coalesce("one", nft)))
+        .with_columns(match=pl.when("reportable").then(pl.coalesce("one", nft)))
         .select(*left.columns, "match")
     )
 
@@ -220,7 +235,7 @@ def _beside(pieces: pl.DataFrame, brokers: pl.DataFrame) -> pl.DataFrame:
         pl.col("on_return").all().alias("whole"),
         pl.col("costs").sum(),
         pl.col("class").first(),
-        pl.col("designated").all(),
+        pl.col("reportable").all(),
         *(pl.col("quantity").filter(term=term).sum().alias(f"our_{term}_units") for term in ("short", "long")),
         pl.when(covered.null_count() == 0).then(covered.sum()).alias("covered_basis"),
         _covered().any().alias("some_covered"),
@@ -230,9 +245,9 @@ def _beside(pieces: pl.DataFrame, brokers: pl.DataFrame) -> pl.DataFrame:
         pieces.filter(pl.col("match").is_null())
         .with_columns(expected=_expected())
         .join(brokers, left_on=[*_YEAR, "expected"], right_on=[*_YEAR, "form"], how="semi")
-        .group_by([*SALE, "tax_year", "designated", "expected"])
-        .agg(*[expr for expr in sums if expr.meta.output_name() != "designated"])
-        .sort(*SALE, "designated")
+        .group_by([*SALE, "tax_year", "reportable", "expected"])
+        .agg(*[expr for expr in sums if expr.meta.output_name() != "reportable"])
+        .sort(*SALE, "reportable")
         .with_row_index("match", offset=brokers.height)
         .with_columns(pl.col("match").cast(pl.Int64))
     )
@@ -247,8 +262,8 @@ def _expected() -> pl.Expr:
 
 def _alone_key(pieces: pl.DataFrame, groups: pl.DataFrame) -> pl.Series:
     """For the pieces on no row: the key of their sale among the groups."""
-    keys = groups.filter(pl.col("form").is_null()).select(*SALE, "designated", alone="match")
-    return pieces.join(keys, on=[*SALE, "designated"], how="left", maintain_order="left")["alone"]
+    keys = groups.filter(pl.col("form").is_null()).select(*SALE, "reportable", alone="match")
+    return pieces.join(keys, on=[*SALE, "reportable"], how="left", maintain_order="left")["alone"]
 
 
 def _covered() -> pl.Expr:
@@ -327,9 +342,9 @@ def _status() -> pl.Expr:
         .when(pl.col("class") == "stablecoin").then(pl.lit(STABLECOIN_LIMIT))
     )  # fmt: skip
     kind = pl.when(pl.col("class") == "nft").then(pl.lit("nft")).otherwise("asset")
-    unnamed = pl.col("form").is_null() & pl.col("designated")
+    unnamed = pl.col("form").is_null() & pl.col("reportable")
     total = pl.col("our_proceeds").filter(unnamed).sum().over([*_YEAR, kind])
-    spared = (~pl.col("designated") | (total <= limit)).fill_null(value=False)
+    spared = (~pl.col("reportable") | (total <= limit)).fill_null(value=False)
     basis_unknown = pl.col("our_basis").is_null() & pl.col("basis").is_not_null()
     days_apart = pl.col("own_date") != pl.col("date_sold")
     cases = (
