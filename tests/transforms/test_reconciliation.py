@@ -259,12 +259,28 @@ def test_an_unknown_basis_is_on_no_line_and_the_broker_s_is_shown() -> None:
     assert night.asked() == [("form_1099_basis_unknown", "warning", "0.00")]
 
 
+def test_no_amount_of_a_form_is_used_while_a_part_of_the_sale_has_no_known_basis() -> None:
+    # half of the sale is on no return yet: what the form says of the whole would all fall on the other half
+    known = {"quantity": "0.5", "proceeds": "49", "basis": "45"}
+    lost = {"quantity": "0.5", "proceeds": "49", "basis": None, "lot_id": None, "term": None, "on_return": False}
+    told = [{"box_2": "X", "box_1g": "50"}]
+    night = Night([known, lost], told, ({"event_id": "d", "fee_usd_value": "2"},))
+    assert night.drawn() == [("G", "49.00", "45.00", "", "0.00", "4.00")]
+
+
 def test_a_sale_by_another_clock_is_the_same_sale() -> None:
     # 1.3: 20:30 in New York is the next day in UTC
     night = Night([{"date_sold": "2026-05-31"}], [{}])
     assert night.found() == [("date_differs", "H", None)]
     assert night.line()["date_sold"] == dt.date(2026, 5, 31)
     assert night.asked() == []
+
+
+def test_of_two_neighbours_the_later_day_is_the_broker_s() -> None:
+    # clocks that brokers keep (UTC) run ahead of American ones
+    night = Night([{"date_sold": "2026-06-02"}], [{"box_1e": "2026-06-01"}, {"box_1e": "2026-06-03"}])
+    found = night.table.select("date_reported", "status").rows()
+    assert found == [(dt.date(2026, 6, 1), "missing_ours"), (dt.date(2026, 6, 3), "date_differs")]
 
 
 def test_a_sale_a_day_apart_with_other_units_is_another_sale() -> None:
@@ -507,8 +523,8 @@ def test_the_order_of_rows_changes_nothing(
 # --- a slow reference ------------------------------------------------------------------------------------------------
 
 
-def by_hand(sold: list[dict[str, Any]], told: list[dict[str, Any]]) -> dict[str, tuple[str, bool]]:
-    """Disposal to the form it stands on and whether its basis is reported, as a preparer would go through two lists.
+def by_hand(sold: list[dict[str, Any]], told: list[dict[str, Any]]) -> dict[str, tuple[dt.date, bool]]:
+    """Disposal to the form's day it stands on and whether its basis is reported, as a preparer goes through two lists.
 
     For days of one coin, rows of one year with a date and units, nothing reported in part.
     """
@@ -534,9 +550,9 @@ def by_hand(sold: list[dict[str, Any]], told: list[dict[str, Any]]) -> dict[str,
     pair(-1, exactly=True)
     pair(0, exactly=False)
     return {
-        piece["disposal_id"]: ("1099-DA", told[0]["box_2"] == "X")
+        piece["disposal_id"]: (pairs[day], told[0]["box_2"] == "X")
         for piece in sold
-        if dt.date.fromisoformat(piece["date_sold"]) in pairs
+        if (day := dt.date.fromisoformat(piece["date_sold"])) in pairs
     }
 
 
@@ -556,8 +572,8 @@ def test_rows_find_their_sales_as_by_hand(
     told = [{"box_1e": f"2026-06-0{day}", "box_1c": units, "box_2": "X" if reported else "no"} for day, units in theirs]
     night = Night(sold, told)
     found = {
-        row["disposal_id"]: (row["form"], row["reported"])
-        for row in night.matched.pieces.to_dicts()
+        row["disposal_id"]: (row["date_sold"], row["reported"])
+        for row in night.matched.pieces.join(night.matched.groups.select("match", "date_sold"), on="match").to_dicts()
         if row["form"] is not None
     }
     expected = by_hand(sold, told)
