@@ -36,6 +36,7 @@ from transforms.law.parameters import LAW_VERSION
 from transforms.review import inbox
 from transforms.sources.registry import NETTED, REGROUP
 
+RETURN = ["return_id", "tax_year"]
 Tables = dict[str, pl.DataFrame]
 
 
@@ -283,7 +284,9 @@ def return_rows(
     return {
         "schedule_d": done.schedule_d,
         "carryforwards": done.carryforwards,
-        "return_lines": done.return_lines,
+        "return_lines": pl.concat(
+            [done.return_lines, forms.schedule_d_lines(form_8949).join(done.schedule_d, on=RETURN, how="semi")]
+        ).sort("tax_year", "return_id", "form", "line"),
         "return_inputs": gate.conform(done.returns, tax.ReturnInputs),
         "return_questions": pl.concat(questions.returns(done.missing, done.conflicts, return_members)),
     }

@@ -605,6 +605,13 @@ def test_wren_her_own_books_decide_the_gain(tonight: Mart) -> None:
     assert tax(tonight, "wren", 2025) == (9_531, 0, 0, 9_531)
 
 
+def test_wren_schedule_d_box_by_box(tonight: Mart) -> None:
+    """Box G to line 1b, H to 2, I to 3, K to 9 (tax rules 3.1)."""
+    sql = """select line, amount from return_lines where return_id = 'wren' and tax_year = 2025
+             and form = 'Schedule D' and line in ('1b', '2', '3', '8b', '9', '10', '9(d)', '9(g)') order by line"""
+    assert tonight.rows(sql) == [("1b", 500), ("2", 500), ("3", 350), ("9", 15_900), ("9(d)", 22_000), ("9(g)", -100)]
+
+
 def test_wren_is_asked_what_does_not_fit(tonight: Mart) -> None:
     sql = """select question, severity, dollars_at_stake from review_items
              where taxpayer_id = 'wren' order by question"""
