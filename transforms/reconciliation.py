@@ -24,7 +24,6 @@ FIRST_YEAR = 2025
 """The first year of Form 1099-DA."""
 COVERED_FROM = pl.date(2026, 1, 1)
 """A unit acquired earlier is never a covered security (Reg. 1.6045-1(a)(15)(i)(J))."""
-ANY_NFT = "any nft"
 _UNTICKED = ("", "no", "n", "false", "0", "0.00", "none", "unchecked")
 
 
@@ -280,7 +279,10 @@ def _judged(groups: pl.DataFrame, tolerance: Decimal) -> pl.DataFrame:
         on_form_basis=(pl.col("all_reported") | split).fill_null(value=False),
         slack=(pl.lit(tolerance) * pl.max_horizontal("rows", pl.lit(1, pl.Int64))).cast(MONEY),
         higher=(pl.col("proceeds") - to_cents(pl.col("our_proceeds"))).cast(MONEY),
-        units_off=pl.col("units").fill_null(0) - pl.col("our_units").fill_null(0),
+        # a form without units (box 1c) says nothing of them
+        units_off=pl.when(pl.col("form").is_null() | pl.col("units").is_not_null()).then(
+            pl.col("units").fill_null(0) - pl.col("our_units").fill_null(0)
+        ),
     ).with_columns(
         basis_off=pl.when("on_form_basis")
         .then(told - to_cents(pl.when("split").then("covered_basis").otherwise("our_basis")))

@@ -299,6 +299,11 @@ def test_days_that_share_their_late_sales_are_the_clock_s() -> None:
     assert night.asked() == []
 
 
+def test_a_row_without_units_is_no_other_clock() -> None:
+    told = [{"box_1c": None}, {"box_1e": "2026-06-02"}]
+    assert Night([{}], told).found() == [("matched", "H", None), ("missing_ours", "H/K", None)]
+
+
 def test_a_day_that_the_broker_put_wholly_into_the_next_stands_on_the_form_too() -> None:
     sold = [{}, {"disposal_id": "e", "event_id": "e", "date_sold": "2026-06-02"}]
     night = Night(sold, [{"box_1c": "2", "box_1f": "200", "box_1e": "2026-06-02"}])
