@@ -311,13 +311,15 @@ def _judged(groups: pl.DataFrame, tolerance: Decimal) -> pl.DataFrame:
 
 
 def _other_clock() -> pl.Expr:
-    """Whether one day has as many units too much as the day before or after has too few: the broker's clock."""
+    """Whether one day has what the day before or after lacks, units and dollars: the broker's clock."""
     by, day = SALE[:3], pl.coalesce("date_sold", "own_date")
     off = pl.when(pl.col("units_off").abs() > UNITS).then("units_off")
+    money = pl.col("proceeds").fill_null(0) - to_cents(pl.col("our_proceeds").fill_null(0))
     hits = []
     for step in (1, -1):
-        other, then = (expr.shift(step).over(by, order_by=day) for expr in (off, day))
-        hits.append(((off + other).abs() <= UNITS) & ((day - then).abs() == pl.duration(days=1)))
+        other, then, paid = (expr.shift(step).over(by, order_by=day) for expr in (off, day, money))
+        near = (day - then).abs() == pl.duration(days=1)
+        hits.append(near & ((off + other).abs() <= UNITS) & ((money + paid).abs() <= 2 * pl.col("slack")))
     return pl.any_horizontal(hits).fill_null(value=False) & ~pl.col("yearly").fill_null(value=False)
 
 

@@ -299,6 +299,12 @@ def test_days_that_share_their_late_sales_are_the_clock_s() -> None:
     assert night.asked() == []
 
 
+def test_units_of_two_days_that_cancel_for_other_dollars_are_no_clock_s() -> None:
+    told = [{"box_1c": "0.5", "box_1f": "50"}, {"box_1c": "2.5", "box_1f": "900", "box_1e": "2026-06-02"}]
+    sold = [{}, {"disposal_id": "e", "event_id": "e", "date_sold": "2026-06-02", "quantity": "2", "proceeds": "200"}]
+    assert [status for status, _, _ in Night(sold, told).found()] == ["units_differ"] * 2
+
+
 def test_a_row_without_units_is_no_other_clock() -> None:
     told = [{"box_1c": None}, {"box_1e": "2026-06-02"}]
     assert Night([{}], told).found() == [("matched", "H", None), ("missing_ours", "H/K", None)]
