@@ -28,6 +28,7 @@ from transforms import (
     movements,
     prices,
     questions,
+    reconciliation,
     returns,
     transfers,
 )
@@ -37,6 +38,7 @@ from transforms.methods import WALLET_YEAR
 from transforms.review import inbox
 from transforms.sources.registry import NETTED, REGROUP
 
+RETURN = ["return_id", "tax_year"]
 Tables = dict[str, pl.DataFrame]
 
 
@@ -252,22 +254,38 @@ def income_rows(
     account_facts: pl.DataFrame,
     return_members: pl.DataFrame,
     stands: pl.DataFrame,
-) -> pl.DataFrame:
+    firm_profiles: pl.DataFrame,
+) -> Tables:
     """Receipts that are ordinary income."""
     ours = events_.filter(pl.col("tax_year").is_in(night.years))
-    return income.income(ours, account_facts, return_members, stands)
+    received = income.income(ours, account_facts, return_members, stands)
+    return {
+        "income": received,
+        "income_questions": pl.concat(questions.receipts(received, firm_profiles, stands)),
+    }
 
 
 def form_lines(
-    night: Night, gains: pl.DataFrame, firm_forms_1099da: pl.DataFrame, firm_assets: pl.DataFrame
-) -> pl.DataFrame:
-    """Pieces to lines of Form 8949."""
-    master = asset_master.master(firm_assets)
-    named = firm_forms_1099da.with_columns(asset=asset_master.resolve(master, pl.coalesce("box_1b", "box_1a")))
-    reported = named.group_by("taxpayer_id", "tax_year", "account_id", "asset").agg(
-        basis_reported=pl.col("box_1g").is_not_null().any()
-    )
-    return forms.form_8949(gains, reported)
+    night: Night,
+    gains: pl.DataFrame,
+    terms: pl.DataFrame,
+    account_facts: pl.DataFrame,
+    asset_facts: pl.DataFrame,
+    firm_forms_1099da: pl.DataFrame,
+    firm_forms_1099b: pl.DataFrame,
+    firm_assets: pl.DataFrame,
+) -> Tables:
+    """Pieces to lines of Form 8949, beside what brokers told the IRS of them."""
+    rows = reconciliation.form_rows(firm_forms_1099da, firm_forms_1099b, asset_master.master(firm_assets))
+    matched = reconciliation.match(rows, gains, terms, asset_facts, folder.settings(night).form_1099_tolerance)
+    lines = forms.form_8949(gains, matched.pieces, terms, asset_facts)
+    beside = reconciliation.table(matched, lines)
+    unreported = reconciliation.unreported(gains, rows, account_facts, asset_facts, night.as_of)
+    return {
+        "form_8949": lines,
+        "reconciliation_1099da": beside,
+        "form_questions": pl.concat(questions.brokers(beside, unreported)),
+    }
 
 
 def return_rows(
@@ -294,7 +312,9 @@ def return_rows(
     return {
         "schedule_d": done.schedule_d,
         "carryforwards": done.carryforwards,
-        "return_lines": done.return_lines,
+        "return_lines": pl.concat(
+            [done.return_lines, forms.schedule_d_lines(form_8949).join(done.schedule_d, on=RETURN, how="semi")]
+        ).sort("tax_year", "return_id", "form", "line"),
         "return_inputs": gate.conform(done.returns, tax.ReturnInputs),
         "return_questions": pl.concat(questions.returns(done.missing, done.conflicts, return_members)),
     }
@@ -304,16 +324,27 @@ def digital_asset_answers(
     night: Night,
     gains: pl.DataFrame,
     income_: pl.DataFrame,
+    clock: pl.DataFrame,
     account_facts: pl.DataFrame,
     return_members: pl.DataFrame,
     firm_taxpayers: pl.DataFrame,
+    firm_profiles: pl.DataFrame,
 ) -> pl.DataFrame:
-    """The question of Form 1040, for individuals from the first year with an event."""
-    people = return_members.join(firm_taxpayers.filter(pl.col("entity") == "individual"), on="taxpayer_id", how="semi")
-    active = pl.concat([gains.select("return_id", "tax_year"), income_.select("return_id", "tax_year")])
-    first = active.group_by("return_id").agg(first=pl.col("tax_year").min())
-    years = people.join(first, on="return_id").filter(pl.col("tax_year") >= pl.col("first"))
-    return forms.digital_asset_question(gains, income_, years, account_facts)
+    """The digital-asset question, from the first year with an event or a profile: it must always be answered."""
+    known = return_members.join(firm_taxpayers.select("taxpayer_id", "entity"), on="taxpayer_id")
+    of_events = known.join(clock.group_by("taxpayer_id").agg(first=pl.col("tax_year").min()), on="taxpayer_id")
+    of_profiles = firm_profiles.group_by("return_id").agg(first=pl.col("tax_year").min())
+    starts = (
+        pl.concat([of_events.select("return_id", "first"), of_profiles])
+        .group_by("return_id")
+        .agg(pl.col("first").min())
+    )
+    years = known.join(starts, on="return_id").filter(
+        (pl.col("tax_year") >= pl.col("first")) & (pl.col("tax_year") >= forms.QUESTION_SINCE)
+    )
+    asked = years.with_columns(form=pl.col("entity").replace_strict(forms.RETURN_FORMS, return_dtype=pl.String))
+    counted = account_facts.with_columns(taxable=pl.col("treatment") == "taxable")
+    return forms.digital_asset_question(gains, income_, asked, counted)
 
 
 def instruction_rows(
@@ -433,6 +464,7 @@ def review(
         *questions.balances(breaks),
         *questions.shortfalls(gains),
         *questions.near_long_term(gains),
+        *questions.losses(gains),
         *questions.holdings(holdings_),
         *questions.quarantine(quarantine),
     ]

@@ -44,6 +44,8 @@ KEPT_APART = (
 """Derivative and loan kinds: asked about, never booked as gains without a stand of the firm."""
 UNTAXED = ("gift_out", "donation", "theft", "loss")
 """Exits without proceeds: no gain and no loss is booked, no line on Form 8949 (IRC 1015, 170; tax rules 2.4, 4.5)."""
+LOST = ("theft", "loss")
+"""Exits whose loss is none on Form 8949 (IRC 165; tax rules 4.5)."""
 FIAT = (
     "USD", "EUR", "GBP", "CAD", "AUD", "JPY", "CHF", "CZK", "PLN", "SEK", "NOK", "DKK", "BRL", "TRY", "MXN", "NZD",
     "SGD", "HKD", "KRW", "INR", "ZAR", "UAH", "RUB", "HUF", "RON", "BGN", "THB", "ARS", "PHP", "IDR", "NGN", "COP",

@@ -27,6 +27,7 @@ ENTITIES = ("individual", "trust", "estate", "partnership", "s_corp", "c_corp")
 CUSTODY = ("us_broker", "foreign_custodian", "self")
 TREATMENTS = ("taxable", "ira", "hsa", "excluded")
 ROLES = ("primary", "spouse")
+TERMS = ("short", "long")
 ASSET_CLASSES = ("coin", "token", "stablecoin", "nft", "tokenized_security", "trust_share", "fiat")
 POOLS = ("universal", "wallet", "unknown")
 ORIGINS = ("buy", "trade", *INCOME_KINDS, "gift", "inheritance", "spouse")
@@ -34,12 +35,15 @@ ORIGINS = ("buy", "trade", *INCOME_KINDS, "gift", "inheritance", "spouse")
 GIVEN = ("gift", "inheritance", "spouse")
 """Origins that `acquisitions.csv` explains (IRC 1015, 1014, 1041)."""
 INSTRUCTION_STATUS = ("open", "executed", "cancelled")
+BUSINESS_KINDS = ("staking", "mining", "interest", "reward", "wages")
+"""Receipts that may be a business's: Schedule C and self-employment tax (Notice 2014-21 A-9, A-10)."""
 POSITIONS: Mapping[str, tuple[str, ...]] = {
     "wrapping": ("taxable", "carry"),
     "bridging": ("taxable", "carry"),
     "liquidity_pool": ("taxable", "carry"),
     "own_transfer": ("order", "fifo"),
     **{f"{kind}_nii": ("yes", "no") for kind in INCOME_KINDS if kind != "wages"},
+    **{f"{kind}_business": ("no", "yes") for kind in BUSINESS_KINDS},
 }
 """Topics of unsettled law and the stands a firm may take; the first is the default where nobody says."""
 OVERRIDE_FIELDS = (
@@ -421,6 +425,24 @@ class Forms1099DA(Table):
     box_12b: str = pa.Field(nullable=True)
 
 
+class Forms1099B(Table):
+    """`forms_1099b.csv`: the sales of Form 1099-B (a trust's shares, tokenized securities; coins to 2024). Absent: none.
+
+    `basis_reported` is box 12, `term` box 2; `date_sold` empty: a sum of the year.
+    """
+
+    taxpayer_id: str = _id()
+    tax_year: int = pa.Field(ge=2009, le=2100)
+    account_id: str = _id()
+    asset: str
+    quantity: Quantity = pa.Field(nullable=True, ge=0, lt=QUANTITY_LIMIT)
+    date_sold: pl.Date = pa.Field(nullable=True)
+    proceeds: Cents = pa.Field(nullable=True)
+    basis: Cents = pa.Field(nullable=True)
+    basis_reported: bool = pa.Field(nullable=True)
+    term: str = pa.Field(nullable=True, isin=TERMS)
+
+
 class Positions(Table):
     """Stands on unsettled law, from a tax year on. Absent: the firm's default (`firm.toml`), else the first choice."""
 
@@ -538,6 +560,7 @@ INPUTS: Mapping[str, Input] = {
     "filed_lots": Input(FiledLots, "taxpayer_id", dated=("tax_year",), closes=True),
     "filed_methods": Input(FiledMethods, "taxpayer_id", dated=("tax_year",), closes=True),
     "forms_1099da": Input(Forms1099DA, "taxpayer_id", dated=("tax_year",), closes=True),
+    "forms_1099b": Input(Forms1099B, "taxpayer_id", dated=("tax_year",), closes=True),
     "positions": Input(Positions, "taxpayer_id", dated=("from_year",)),
     "overrides": Input(Overrides, "event_id", dated=("at",)),
     "review_answers": Input(ReviewAnswers, None, dated=("at",)),
@@ -569,6 +592,7 @@ class FirmSettings:
     holding_years: int = 5
     min_rebuy_hours: int = 24
     max_price_age_days: int = 3
+    form_1099_tolerance: Decimal = Decimal("0.01")
     platforms: Mapping[str, PlatformCost] = field(
         default_factory=lambda: {"default": PlatformCost(Decimal(60), Decimal(20))}
     )

@@ -45,6 +45,23 @@ class Events(Table):
         unique = ["event_id"]
 
 
+class SaleTerms(Table):
+    """What a form needs of an event beside its pieces: a part of `Events`."""
+
+    event_id: str
+    received_asset: str = pa.Field(nullable=True)
+    fee_usd_value: Money = pa.Field(nullable=True, ge=0)
+    tx_id: str = pa.Field(nullable=True)
+
+
+class EventYears(Table):
+    """Whose event, and of which year: a part of `Events`."""
+
+    event_id: str
+    taxpayer_id: str
+    tax_year: int
+
+
 class EventSources(Table):
     """A raw row behind an event."""
 

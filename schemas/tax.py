@@ -9,6 +9,11 @@ from schemas.base import Table
 from schemas.fields import BASIS_STATUS, Cents, Instant, Money, Quantity
 
 TERMS = ("short", "long")
+FORM_STATUSES = (
+    "matched", "date_differs", "other_year", "missing_ours", "missing_broker", "not_reportable", "units_differ",
+    "proceeds_differ", "basis_unknown", "basis_differs", "term_differs",
+)  # fmt: skip
+"""What the comparison with a broker's form finds: the gravest difference."""
 LOCATIONS = ("account", "transit", "outside")
 
 
@@ -265,29 +270,43 @@ class LossAtRisk(Table):
 
 
 class DigitalAssetQuestion(Table):
-    """The Form 1040 digital-asset question: answer yes or no, and because of what."""
+    """The digital-asset question of Form 1040 (of an entity: of its own form): yes or no, and because of what."""
 
     return_id: str
     tax_year: int
     answer: str = pa.Field(isin=("yes", "no"))
     because: str
+    form: str
 
 
 class Reconciliation1099DA(Table):
-    """A broker's 1099-DA row against our own books."""
+    """A broker's rows of Form 1099-DA (`form`: or 1099-B) for an account, asset and day against our own books.
+
+    `tax_year` is the form's (of a sale that stands on none: ours). `date_sold` is our day, else the broker's, which is
+    `date_reported`; null for what a form gives for a whole year. `broker_rows` rows of the form are summed (0: the sale
+    stands on none). `difference` is the form's gain less ours, where a basis is not known the proceeds'.
+    """
 
     taxpayer_id: str
     tax_year: int
     account_id: str
     asset: str
-    date_sold: pl.Date
+    date_sold: pl.Date = pa.Field(nullable=True)
     broker_proceeds: Money = pa.Field(nullable=True)
     our_proceeds: Money = pa.Field(nullable=True)
     broker_basis: Money = pa.Field(nullable=True)
     our_basis: Money = pa.Field(nullable=True)
-    status: str
+    status: str = pa.Field(isin=FORM_STATUSES)
     box: str = pa.Field(nullable=True)
     code: str = pa.Field(nullable=True)
+    date_reported: pl.Date = pa.Field(nullable=True)
+    broker_rows: int = pa.Field(ge=0)
+    broker_units: Quantity = pa.Field(nullable=True)
+    our_units: Quantity = pa.Field(nullable=True)
+    our_tax_year: int = pa.Field(nullable=True)
+    difference: Money = pa.Field(nullable=True)
+    explained: bool
+    form: str = pa.Field(isin=("1099-DA", "1099-B"))
 
 
 class LotConversions(Table):

@@ -611,6 +611,67 @@ def test_hal_no_text_of_his_reaches_the_advice(tonight: Mart) -> None:
     assert advised(tonight, "hal") == []
 
 
+# --- Wren --------------------------------------------------------------------------------------------------------
+
+
+def test_wren_form_8949_beside_her_broker_s_form(tonight: Mart) -> None:
+    """E3.1 (box G, code B), gross proceeds (K, E), a row that fits (H), a sale the broker forgot (I)."""
+    sql = """select box, description, proceeds, basis, code, adjustment, gain from form_8949
+             where return_id = 'wren' and tax_year = 2025 order by date_sold"""
+    assert tonight.rows(sql) == [
+        ("G", "1 ETH", 3_500, 2_000, "B", -1_000, 500),
+        ("K", "0.2 BTC", 22_000, 6_000, "E", -100, 15_900),
+        ("H", "10 SOL", 2_000, 1_500, None, 0, 500),
+        ("I", "5 SOL", 1_100, 750, None, 0, 350),
+    ]
+
+
+def test_wren_every_row_of_the_form_is_compared(tonight: Mart) -> None:
+    sql = """select asset, status, box, code, broker_proceeds, our_proceeds, difference
+             from reconciliation_1099da order by asset, date_sold"""
+    assert tonight.rows(sql) == [
+        ("BTC", "proceeds_differ", "K", "E", 22_000, 21_900, 100),
+        ("ETH", "basis_differs", "G", "B", 3_500, 3_500, 1_000),
+        ("LTC", "missing_ours", "H/K", None, 300, None, 300),
+        ("SOL", "matched", "H", None, 2_000, 2_000, 0),
+        ("SOL", "missing_broker", "I", None, None, 1_100, -350),
+    ]
+
+
+def test_wren_her_own_books_decide_the_gain(tonight: Mart) -> None:
+    """Short 500 + 500 + 350, long 15,900; 70,000 + 17,250 - 15,750 = 71,500, of which 55,600 ordinary."""
+    assert lines(tonight, "wren", 2025) == (1_350, 15_900, 17_250)
+    # 5,578.50 at 48,475 + 22 % x 7,125 = 7,146; the gain wholly above 48,350: 15 % x 15,900 = 2,385
+    assert tax(tonight, "wren", 2025) == (9_531, 0, 0, 9_531)
+
+
+def test_wren_schedule_d_box_by_box(tonight: Mart) -> None:
+    """Box G to line 1b, H to 2, I to 3, K to 9 (tax rules 3.1)."""
+    sql = """select line, amount from return_lines where return_id = 'wren' and tax_year = 2025
+             and form = 'Schedule D' and line in ('1b', '2', '3', '8b', '9', '10', '9(d)', '9(g)') order by line"""
+    assert tonight.rows(sql) == [("1b", 500), ("2", 500), ("3", 350), ("9", 15_900), ("9(d)", 22_000), ("9(g)", -100)]
+
+
+def test_wren_is_asked_what_does_not_fit(tonight: Mart) -> None:
+    sql = """select question, severity, dollars_at_stake from review_items
+             where taxpayer_id = 'wren' order by question"""
+    assert tonight.rows(sql) == [
+        ("form_1099_basis_differs", "warning", 1_000),
+        ("form_1099_costs", "info", 100),
+        ("form_1099_missing_broker", "warning", 350),
+        ("form_1099_missing_ours", "blocking", 300),
+    ]
+
+
+def test_wren_what_is_left(tonight: Mart) -> None:
+    """HIFO took the dearer ether: the older one stays."""
+    assert held(tonight, "wren-gemini") == [
+        ("BTC", usd("0.3"), 9_000, date(2023, 6, 5)),
+        ("ETH", 1, 2_000, date(2025, 1, 6)),
+    ]
+    assert verdict(tonight, "wren") == "nothing_to_harvest"
+
+
 # --- the firm ----------------------------------------------------------------------------------------------------
 
 
@@ -622,6 +683,7 @@ def test_every_unit_bought_is_sold_or_held(tonight: Mart) -> None:
         select count(*) from lots left join out using (lot_id) left join still using (lot_id)
         where quantity <> coalesce(gone, 0) + coalesce(kept, 0)"""
     assert tonight.one("select count(*) from lots") == 48  # counted in the files by hand
+    assert tonight.one("select count(*) from lots") == 49  # counted in the files by hand
     assert tonight.one(sql) == 0
 
 

@@ -81,6 +81,21 @@ _TOKENS = {
     "ARB": ("eip155:1/0xb50721bcf8d664c30412cfbc6cf7a15145234ad1",),
 }
 
+_NAMES = {
+    "bitcoin": "BTC", "ethereum": "ETH", "ether": "ETH", "solana": "SOL", "cardano": "ADA", "ripple": "XRP",
+    "litecoin": "LTC", "bitcoin cash": "BCH", "dogecoin": "DOGE", "polkadot": "DOT", "kusama": "KSM",
+    "avalanche": "AVAX", "cosmos": "ATOM", "algorand": "ALGO", "stellar": "XLM", "stellar lumens": "XLM",
+    "monero": "XMR", "zcash": "ZEC", "ethereum classic": "ETC", "tron": "TRX", "binance coin": "BNB", "tezos": "XTZ",
+    "near protocol": "NEAR", "filecoin": "FIL", "internet computer": "ICP", "hedera": "HBAR", "vechain": "VET",
+    "aptos": "APT", "celestia": "TIA", "toncoin": "TON", "kaspa": "KAS", "stacks": "STX", "ravencoin": "RVN",
+    "decred": "DCR", "usd coin": "USDC", "usdcoin": "USDC", "tether": "USDT", "tether usd": "USDT", "trueusd": "TUSD",
+    "gemini dollar": "GUSD", "paypal usd": "PYUSD", "pax dollar": "USDP", "euro coin": "EURC",
+    "wrapped ether": "WETH", "wrapped bitcoin": "WBTC", "chainlink": "LINK", "uniswap": "UNI", "maker": "MKR",
+    "compound": "COMP", "synthetix": "SNX", "the graph": "GRT", "lido dao": "LDO", "basic attention token": "BAT",
+    "shiba inu": "SHIB", "apecoin": "APE", "decentraland": "MANA", "the sandbox": "SAND", "arbitrum": "ARB",
+}  # fmt: skip
+"""Names by which brokers' forms call an asset. A name that two assets share (Polygon) stays out: it is asked."""
+
 
 def shipped() -> pl.DataFrame:
     """The common assets as rows of `Assets`: a row for each contract, one without a contract for every other asset."""
@@ -114,6 +129,33 @@ def resolve(assets: pl.DataFrame, asset: pl.Expr) -> pl.Expr:
     folded = name.str.to_lowercase().replace_strict(known, default=name, return_dtype=pl.String)
     ticker = pl.when(name.is_in(exact.implode())).then(name).otherwise(folded)
     return name.replace_strict(contracts, default=ticker, return_dtype=pl.String)
+
+
+def on_form(assets: pl.DataFrame, code: pl.Expr, name: pl.Expr) -> pl.Expr:
+    """The canonical id of an asset that a Form 1099-DA names: box 1b a ticker or a name, box 1a a code (ISO 24165).
+
+    A symbol that the firm's `assets.csv` gives to one asset alone counts as its name (or code) too. What nobody knows
+    stays as it is written; a form that names nothing is `?`.
+
+    Args:
+        assets: what `master` returns.
+        code: text of box 1a.
+        name: text of box 1b.
+    """
+    symbols = assets.filter(pl.col("symbol").is_not_null()).select(pl.col("symbol").str.to_lowercase(), "asset")
+    single = symbols.unique().filter(pl.len().over("symbol") == 1)
+    names = {**_NAMES, **dict(single.rows())}
+    every = assets["asset"].unique().implode()
+
+    def known(text: pl.Expr) -> pl.Expr:
+        asset = resolve(assets, text)
+        called = text.str.strip_chars().str.to_lowercase().replace_strict(names, default=None, return_dtype=pl.String)
+        return pl.coalesce(pl.when(asset.is_in(every)).then(asset), called)
+
+    ticker = name.str.extract(r"\(([^()]+)\)\s*$")  # Bitcoin (BTC)
+    return pl.coalesce(
+        known(name), known(ticker), known(code), resolve(assets, name), resolve(assets, code), pl.lit("?")
+    )
 
 
 def _contracts(assets: pl.DataFrame) -> dict[str, str]:

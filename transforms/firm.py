@@ -445,6 +445,7 @@ def problem_items(problems: pl.DataFrame) -> pl.DataFrame:
 _TOP = {"name", "time_zone", "as_of", "group", "assumptions", "positions", "alerts"}
 _WHOLE = ("horizon_years", "holding_years", "min_rebuy_hours", "max_price_age_days")
 _ASSUMPTIONS = (*_WHOLE, "discount_rate", "platforms")
+_TOLERANCE = "form_1099_tolerance"
 
 
 def read_settings(document: Mapping[str, Any]) -> FirmSettings:
@@ -497,13 +498,17 @@ def _settings(document: Mapping[str, Any]) -> tuple[FirmSettings, pl.DataFrame]:
 def _assumptions(stated: Mapping[str, Any], need: Callable[[bool, str, object, str], None]) -> dict[str, Any]:
     """The section [assumptions] as fields of `FirmSettings`; `need` notes what is wrong."""
     for key in stated:
-        need(key in _ASSUMPTIONS, f"assumptions.{key}", "unknown key", f"one of: {', '.join(_ASSUMPTIONS)}")
+        known = (*_ASSUMPTIONS, _TOLERANCE)
+        need(key in known, f"assumptions.{key}", "unknown key", f"one of: {', '.join(known)}")
     given: dict[str, Any] = {key: stated[key] for key in _WHOLE if key in stated}
     for key, value in given.items():
         need(type(value) is int and 0 <= value <= 1000, f"assumptions.{key}", value, "a whole number from 0 to 1000")
     if "discount_rate" in stated:
         given["discount_rate"] = _rate(stated["discount_rate"], Decimal(1))
         need(given["discount_rate"] is not None, "assumptions.discount_rate", stated["discount_rate"], "0 to 1")
+    if _TOLERANCE in stated:
+        given[_TOLERANCE] = _rate(stated[_TOLERANCE], Decimal(100))
+        need(given[_TOLERANCE] is not None, f"assumptions.{_TOLERANCE}", stated[_TOLERANCE], "0 to 100 dollars")
     given["platforms"] = {}
     for platform, cost in stated.get("platforms", {}).items():
         whole = isinstance(cost, Mapping) and set(cost) == {"fee_bp", "spread_bp"}

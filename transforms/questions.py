@@ -5,8 +5,10 @@ from __future__ import annotations
 import polars as pl
 
 from schemas.fields import FIAT, KEPT_APART
+from schemas.inputs import BUSINESS_KINDS
 from transforms.exact import to_cents, units_text
 from transforms.holding import long_term_from
+from transforms.income import BUSINESS, WAGES
 from transforms.review import items
 
 UNVALUED = ("deposit", "withdrawal", "transfer_in", "transfer_out", "migration", *KEPT_APART)
@@ -84,11 +86,6 @@ _EVENTS = {
         "a {} on {} is kept apart from lots and gains",
         "Ask the client what it is and book it by hand: it is in no lot, gain or income of these books.",
     ),
-    "loss_not_booked": (
-        "warning",
-        "a {} on {} leaves the books without any loss on the return",
-        "Theft and casualty losses are not capital losses (IRC 165): decide outside these books whether one is allowed.",
-    ),
     "second_fee": (
         "warning",
         "a second {} on {} is a disposal of its own",
@@ -117,7 +114,6 @@ def events(valued: pl.DataFrame) -> list[pl.DataFrame]:
         "price_missing": unpriced,
         "fee_price_missing": fee_unpriced,
         "kept_apart": kind.is_in(KEPT_APART),
-        "loss_not_booked": kind.is_in(["theft", "loss"]),
         "second_fee": (kind == "fee") & (pl.col("event_id") != pl.col("fact_id")),
         "year_boundary": boundary,
     }
@@ -184,6 +180,207 @@ def shortfalls(gains: pl.DataFrame) -> list[pl.DataFrame]:
     return [
         items(by_event.filter("none"), "shortfall", "blocking", message, action, pl.col("proceeds")),
         items(by_event.filter(~pl.col("none")), "basis_unknown", "blocking", message, action, pl.col("proceeds")),
+    ]
+
+
+_LOST = {
+    "theft": (
+        "{} stolen on {}: their basis of {} leaves the books and is no capital loss",
+        (
+            "Decide outside these books: a theft in a transaction entered into for profit is deductible in the year of "
+            "discovery (IRC 165(c)(2), (e); CCA 202511015) on Form 4684 section B; any other only in a declared disaster "
+            "(165(h)(5)). Ask for the police report and for what may be recovered."
+        ),
+    ),
+    "loss": (
+        "{} lost on {}: their basis of {} leaves the books and is no loss on the return",
+        (
+            "A fallen price, worthlessness and abandonment give no deduction (IRC 165(a), 67(g); CCA 202302011). If the "
+            "units can still be sold, undo this (overrides.csv, field kind) and sell, even for $0.01, to an unrelated "
+            "buyer: that is a capital loss. On a frozen or bankrupt exchange wait for what fixes the loss: field kind, "
+            "value withdrawal, keeps the lots as held outside."
+        ),
+    ),
+}
+"""Kind of exit without a loss on the return (tax rules 4.5): what was found, which rule and what can be done."""
+
+
+def losses(gains: pl.DataFrame) -> list[pl.DataFrame]:
+    """Units stolen or lost, with the basis that leaves the books at stake."""
+    asked = []
+    for kind, (message, action) in _LOST.items():
+        rows = (
+            gains.filter(disposal_kind=kind)
+            .group_by("taxpayer_id", "account_id", "asset", "tax_year", "event_id")
+            .agg(
+                pl.col("quantity").sum(),
+                pl.col("date_sold").min(),
+                pl.when(pl.col("basis").null_count() == 0).then(pl.col("basis").sum()).alias("basis"),
+            )
+        )
+        known = to_cents(pl.col("basis")).cast(pl.String).fill_null("unknown amount")
+        text = pl.format(message, units_text(pl.col("quantity")), "date_sold", known)
+        asked.append(items(rows, "loss_not_booked", "warning", text, action, pl.col("basis")))
+    return asked
+
+
+_BROKERS = {
+    "missing_ours": (
+        "blocking",
+        "Form {} shows a sale on {} that the books do not have",
+        (
+            "Ask for the account's whole export, or whether the sale is another asset's or day's: the IRS has the form, "
+            "and no line answers it. A form that is wrong needs a corrected one from the broker."
+        ),
+    ),
+    "units_differ": (
+        "blocking",
+        "Form {} has other units on {} than the books",
+        "A sale is missing on one side, or a unit is counted twice: compare with the account's export.",
+    ),
+    "missing_broker": (
+        "warning",
+        "no Form {} has the sale on {} though the broker sent one for the year: the box is that of no form",
+        "Ask the broker for the missing row; a sale that it did not report is reported all the same.",
+    ),
+    "other_year": (
+        "warning",
+        "Form {} reports on {} a sale that belongs to another tax year by the taxpayer's clock",
+        (
+            "No authority fixes the clock: report it in the taxpayer's year, and explain the difference on the return of "
+            "the form's year."
+        ),
+    ),
+    "basis_unknown": (
+        "warning",
+        "Form {} gives a basis for the sale on {}; the books have none",
+        "If the broker's basis is right, enter the lot in opening_lots.csv.",
+    ),
+    "basis_differs": (
+        "warning",
+        "Form {} has another basis for the sale on {}: the line shows ours, corrected under code B",
+        "Check which lots were identified before the sale, and keep the record: it governs (Notice 2025-7 s. 4.05).",
+    ),
+    "term_differs": (
+        "warning",
+        "Form {} has another term for the sale on {}: the line is in our part, under code T",
+        "Check the date of acquisition; own records decide it.",
+    ),
+    "higher": (
+        "blocking",
+        "Form {} shows more proceeds on {} than the books, and the selling costs on record do not explain it",
+        (
+            "Code E stands for selling costs alone: enter them (overrides.csv, field fee_usd_value), correct the event's "
+            "value, or ask the broker for a corrected form."
+        ),
+    ),
+    "costs": (
+        "info",
+        "Form {} shows the proceeds on {} before selling costs: corrected under code E",
+        "Nothing to do if the fee on record is right.",
+    ),
+    "lower": (
+        "warning",
+        "Form {} shows less proceeds on {} than the books: ours are reported",
+        "If the broker is right, correct the event's value in overrides.csv: too much gain is reported.",
+    ),
+}
+"""What differs from a broker's form: severity, what was found (the form, the day), what to do."""
+
+
+def brokers(compared: pl.DataFrame, unreported: pl.DataFrame) -> list[pl.DataFrame]:
+    """Where a Form 1099-DA and the books differ, with the difference in gain at stake; forms that are not there.
+
+    Args:
+        compared: Reconciliation1099DA.
+        unreported: what `reconciliation.unreported` gives.
+    """
+    higher = pl.col("broker_proceeds") > pl.col("our_proceeds")
+    proceeds = (
+        pl.when(higher & pl.col("explained"))
+        .then(pl.lit("costs"))
+        .when(higher)
+        .then(pl.lit("higher"))
+        .otherwise(pl.lit("lower"))
+    )
+    day = pl.coalesce(pl.coalesce("date_reported", "date_sold").dt.to_string("%Y-%m-%d"), pl.lit("the year"))
+    found = compared.with_columns(
+        case=pl.when(pl.col("status") == "proceeds_differ").then(proceeds).otherwise("status"),
+        day=day,
+        file_id=pl.format("{}:{}:{}", "form", day, "broker_rows"),
+    )
+    asked = [
+        items(
+            found.filter(pl.col("case") == case),
+            f"form_1099_{case}",
+            severity,
+            pl.format(message, "form", "day"),
+            action,
+            pl.col("difference"),
+        )
+        for case, (severity, message, action) in _BROKERS.items()
+    ]
+    none = "no Form 1099-DA is on record for this account's sales of the year: reported in boxes I and L"
+    action = "Ask the client for the form, and enter it in forms_1099da.csv: with one the boxes are G, H, J or K."
+    return [*asked, items(unreported, "form_1099_not_there", "info", pl.lit(none), action, pl.col("proceeds"))]
+
+
+def receipts(income: pl.DataFrame, profiles: pl.DataFrame, stands: pl.DataFrame) -> list[pl.DataFrame]:
+    """Receipts whose schedule rests on a default, brings a tax that is not computed, or may be missing in the profile.
+
+    Args:
+        income: Income.
+        profiles: return_id, tax_year, wages.
+        stands: taxpayer_id, from_year, topic, choice.
+    """
+    ours = income.filter("on_return")
+    by_kind = ["taxpayer_id", "tax_year", "income_kind"]
+    own = stands.filter(pl.col("taxpayer_id").is_not_null()).select(
+        "taxpayer_id", "from_year", income_kind=pl.col("topic").str.strip_suffix("_nii").str.strip_suffix("_business")
+    )
+    first = own.group_by("taxpayer_id", "income_kind").agg(pl.col("from_year").min())
+    totals = ours.group_by(*by_kind, "schedule", "in_nii").agg(pl.col("usd_value").sum()).sort(*by_kind, "schedule")
+    said = (pl.col("from_year") <= pl.col("tax_year")).fill_null(value=False)
+    unsaid = totals.join(first, on=["taxpayer_id", "income_kind"], how="left").filter(
+        ~said & pl.col("income_kind").is_in(BUSINESS_KINDS) & ~pl.col("schedule").is_in([WAGES, "Form 1040 line 2b"])
+    )
+    coins = (
+        ours.filter(schedule=WAGES)
+        .group_by("return_id", "tax_year")
+        .agg(pl.col("taxpayer_id").min(), pl.col("usd_value").sum())
+    )
+    short = coins.join(profiles, on=["return_id", "tax_year"]).with_columns(
+        lacking=pl.col("usd_value") - pl.col("wages").fill_null(0)
+    )
+    where = pl.format(
+        "{} is on {}, {} net investment income, by the firm's default: the law is unsettled",
+        "income_kind", "schedule", pl.when("in_nii").then(pl.lit("in")).otherwise(pl.lit("not in")),
+    )  # fmt: skip
+    return [
+        items(
+            unsaid.with_columns(file_id=pl.format("positions:{}", "income_kind")),
+            "income_stand_assumed",
+            "info",
+            where,
+            "Take a stand for the client in positions.csv: is it a business's (_business), is it investment (_nii)?",
+            pl.col("usd_value"),
+        ),
+        items(
+            totals.filter(schedule=BUSINESS).with_columns(file_id=pl.format("schedule_c:{}", "income_kind")),
+            "business_receipts",
+            "warning",
+            pl.format("{} is on Schedule C: self-employment tax is not computed here", "income_kind"),
+            "Compute Schedule SE; enter half of it in adjustments, expenses in self_employment (without these receipts).",
+            pl.col("usd_value"),
+        ),
+        items(
+            short.filter(pl.col("lacking") > 0),
+            "wages_not_in_profile",
+            "blocking",
+            pl.format("coins worth {} were paid as wages, the profile has less", to_cents(pl.col("usd_value"))),
+            "Enter W-2 box 1 as wages in profiles.csv, or take the stand wages_business for who is no employee.",
+            pl.col("lacking"),
+        ),
     ]
 
 

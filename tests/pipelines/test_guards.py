@@ -43,7 +43,8 @@ def con():
 SOUND = """
     INSERT INTO gains (return_id, tax_year, disposal_id, lot_id, gain, disallowed, on_return) VALUES ('r', 2025, 'd', 'l', 5000, 0, true);
     INSERT INTO mart.gains (return_id, tax_year, disposal_id, lot_id, gain, on_return) VALUES ('r', 2025, 'd', 'l', 5000, true);
-    INSERT INTO form_8949 (return_id, tax_year, part, gain, disposal_id, lot_id) VALUES ('r', 2025, 'I', 5000, 'd', 'l');
+    INSERT INTO form_8949 (return_id, tax_year, part, proceeds, basis, adjustment, gain, disposal_id, lot_id)
+        VALUES ('r', 2025, 'I', 7000, 2000, 0, 5000, 'd', 'l');
     INSERT INTO return_inputs (return_id, tax_year, short_term, long_term) VALUES ('r', 2025, 500000, 0);
     INSERT INTO carryforwards (return_id, taxpayer_id, tax_year, short_term_in, long_term_in, short_term_net, long_term_net,
         deduction, deduction_used, short_term_out, long_term_out) VALUES ('r', 'r', 2025, 1000, 0, 5000, 0, 0, 0, 0, 0);
@@ -60,6 +61,9 @@ SOUND = """
         ("DELETE FROM form_8949", "form_ties_to_pieces"),
         ("DELETE FROM gains; DELETE FROM mart.gains", "form_ties_to_pieces"),
         ("UPDATE form_8949 SET gain = 5000.02", "form_ties_to_pieces"),
+        ("UPDATE gains SET disallowed = 100", "form_ties_to_pieces"),
+        ("UPDATE form_8949 SET adjustment = 0.01", "form_lines_add_up"),
+        ("UPDATE form_8949 SET adjustment = NULL", "form_lines_add_up"),
         ("UPDATE return_inputs SET short_term = 500001", "schedule_d_ties_to_form"),
         ("UPDATE carryforwards SET short_term_out = 1", "carryovers_conserved"),
         ("UPDATE carryforwards SET short_term_in = 9000", "carryovers_conserved"),

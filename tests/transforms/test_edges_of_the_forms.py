@@ -10,7 +10,7 @@ import pytest
 from schemas import gate
 from schemas.tax import Form8949
 from tests.transforms import test_income as TI
-from tests.transforms.test_forms import PIECE, REPORTED, Gains, forms, frame
+from tests.transforms.test_forms import PIECE, Gains, drawn, forms, frame
 from tests.transforms.test_prices import valued
 from tests.transforms.test_returns import NO_OPENING, alone, books, fold_years, line, net, profile
 from tests.transforms.test_transfers import into, match, out
@@ -114,19 +114,11 @@ def test_a_price_of_the_last_day_allowed_counts():
 
 # forms
 def test_the_form_is_the_schema_s():
-    assert gate.check(forms.form_8949(frame(Gains, PIECE), REPORTED), Form8949).rejected.is_empty()
+    assert gate.check(drawn({}), Form8949).rejected.is_empty()
 
 
 def test_a_short_term_collectible_stays_out_of_the_28_percent_group():
-    f = forms.form_8949(frame(Gains, {**PIECE, "collectible": True}), REPORTED)
-    assert forms.nets(f)["collectibles_net"].to_list() == [0]
-
-
-def test_a_1099_of_one_coin_says_nothing_of_another():
-    rep = pl.DataFrame(
-        {"taxpayer_id": ["t"], "tax_year": [2025], "account_id": ["a"], "asset": ["ETH"], "basis_reported": [True]}
-    )
-    assert forms.form_8949(frame(Gains, PIECE), rep)["box"].to_list() == ["I"]
+    assert forms.nets(drawn({"collectible": True}))["collectibles_net"].to_list() == [0]
 
 
 def test_a_piece_of_an_account_nobody_knows_is_off_the_return():
@@ -141,7 +133,7 @@ def test_a_piece_of_an_account_nobody_knows_is_off_the_return():
 
 
 def test_a_reward_alone_answers_yes():
-    years = pl.DataFrame({"return_id": ["t"], "tax_year": [2025]})
+    years = pl.DataFrame({"return_id": ["t"], "tax_year": [2025], "form": ["1040"]})
     facts = pl.DataFrame({"account_id": ["a"], "taxable": [True]})
     earned = TI.rows({"kind": "staking"})
     a = forms.digital_asset_question(frame(Gains), earned, years, facts)

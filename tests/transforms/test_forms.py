@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
 import pytest
 
 from schemas import gate
+from schemas.fields import CENTS, MONEY
+from schemas.ledger import SaleTerms
 from schemas.tax import Form8949, Gains, Income
 from tests.transforms.frames import frame
 from transforms import forms
@@ -16,36 +19,54 @@ PIECE = {
     "date_acquired": "2025-01-02", "date_sold": "2025-03-01", "proceeds": "100", "basis": "60", "gain": "40", "term": "short",
     "disposal_kind": "sell", "basis_status": "known", "lot_method": "fifo", "origin": "buy", "collectible": False, "on_return": True,
 }  # fmt: skip
-REPORTED = pl.DataFrame(
-    schema={
-        "taxpayer_id": pl.String,
-        "tax_year": pl.Int64,
-        "account_id": pl.String,
-        "asset": pl.String,
-        "basis_reported": pl.Boolean,
-    }
-)
+ON_FORM = {
+    "disposal_id": pl.String, "lot_id": pl.String, "match": pl.Int64, "form": pl.String, "reported": pl.Boolean,
+    "broker_proceeds": MONEY, "broker_basis": MONEY, "code_b": pl.Boolean, "code_e": pl.Boolean, "code_t": pl.Boolean,
+}  # fmt: skip
+NO_CODES = {"match": 0, "code_b": False, "code_e": False, "code_t": False}
+CLASSES = {"BTC": "coin", "IBIT": "trust_share", "bSPY": "tokenized_security"}
 
 
-def line(piece: dict[str, Any], reported: pl.DataFrame = REPORTED) -> dict[str, Any]:
-    return forms.form_8949(frame(Gains, {**PIECE, **piece}), reported).row(0, named=True)
+def drawn(*pieces: dict[str, Any], on_form: tuple[dict[str, Any], ...] = (), tx_id: str | None = None) -> pl.DataFrame:
+    """The lines of pieces (over PIECE), with what a broker's form says of them."""
+    given = [{**NO_CODES, "disposal_id": "d", "lot_id": "l", **told} for told in on_form]
+    for cell in ("broker_proceeds", "broker_basis"):
+        given = [{**told, cell: Decimal(told[cell]) if cell in told else None} for told in given]
+    brokers = pl.DataFrame(given, schema=ON_FORM)
+    assets = pl.DataFrame({"asset": list(CLASSES), "class": list(CLASSES.values())})
+    terms = frame(SaleTerms, {"event_id": "d", "tx_id": tx_id})
+    made = [{"disallowed": "0", **PIECE, **piece} for piece in pieces]
+    return forms.form_8949(frame(Gains, *made), brokers, terms, assets)
+
+
+def line(piece: dict[str, Any], tx_id: str | None = None, **told: Any) -> dict[str, Any]:
+    """The one line of a piece; `told` is what the broker's form says of it."""
+    return drawn(piece, on_form=(told,) if told else (), tx_id=tx_id).row(0, named=True)
 
 
 @pytest.mark.parametrize(
-    ("year", "term", "basis_reported", "box"),
+    ("year", "asset", "form", "reported", "boxes"),
     [
-        (2024, "short", None, "C"), (2024, "long", None, "F"),
-        (2025, "short", None, "I"), (2025, "long", None, "L"),
-        (2025, "short", False, "H"), (2025, "long", False, "K"),
-        (2026, "short", True, "G"), (2026, "long", True, "J"),
+        (2024, "BTC", None, False, "CF"),
+        (2024, "BTC", "1099-B", False, "BE"),
+        (2024, "BTC", "1099-B", True, "AD"),
+        (2025, "BTC", None, False, "IL"),
+        (2025, "BTC", "1099-DA", False, "HK"),
+        (2026, "BTC", "1099-DA", True, "GJ"),
+        (2025, "NOBODY KNOWS IT", None, False, "IL"),
+        (2025, "bSPY", None, False, "IL"),
+        (2025, "bSPY", "1099-DA", True, "GJ"),
+        (2025, "bSPY", "1099-B", False, "BE"),
+        (2025, "IBIT", None, False, "CF"),
+        (2025, "IBIT", "1099-B", True, "AD"),
     ],
 )  # fmt: skip
-def test_boxes_of_form_8949(year: int, term: str, basis_reported: bool | None, box: str) -> None:
-    # tax rules 3.1; never C or F for digital assets from 2025
-    key = {"taxpayer_id": ["t"], "tax_year": [year], "account_id": ["a"], "asset": ["BTC"]}
-    reported = REPORTED if basis_reported is None else pl.DataFrame({**key, "basis_reported": [basis_reported]})
-    row = line({"tax_year": year, "term": term}, reported)
-    assert (row["box"], row["part"]) == (box, "I" if term == "short" else "II")
+def test_boxes_of_form_8949(year: int, asset: str, form: str | None, reported: bool, boxes: str) -> None:
+    # tax rules 3.1: the table, row by row; never C or F for digital assets from 2025; a trust's shares are none
+    told = {"form": form, "reported": reported} if form else {}
+    short, long = (line({"tax_year": year, "asset": asset, "term": term}, **told) for term in ("short", "long"))
+    assert (short["part"], long["part"]) == ("I", "II")
+    assert short["box"] + long["box"] == boxes
 
 
 def test_a_line_is_rounded_to_cents_and_ties_in_itself() -> None:
@@ -63,10 +84,7 @@ def test_an_inherited_lot_prints_inherited() -> None:
 
 
 def test_a_collectible_carries_code_c_and_feeds_the_28_percent_group() -> None:
-    form = forms.form_8949(
-        frame(Gains, {**PIECE, "collectible": True, "term": "long"}, {**PIECE, "term": "long", "disposal_id": "e"}),
-        REPORTED,
-    )
+    form = drawn({"collectible": True, "term": "long"}, {"term": "long", "disposal_id": "e"})
     assert forms.nets(form).select(pl.all().cast(pl.String)).rows() == [("t", "2025", "0.00", "80.00", "40.00")]
 
 
@@ -86,12 +104,12 @@ def test_ira_gifts_and_unknown_basis_stay_off_the_return() -> None:
     gains = forms.complete_gains(pieces, facts, members, assets)
     assert gains["on_return"].to_list() == [False, False, False, True]
     assert gains["return_id"].unique().to_list() == ["joint"]
-    assert forms.form_8949(gains, REPORTED).height == 1
+    assert drawn(*gains.with_columns(pl.selectors.temporal().cast(pl.String)).to_dicts()).height == 1
 
 
 def test_the_digital_asset_question() -> None:
     # tax rules 8: yes for a disposal or income, no for only holding or buying
-    years = pl.DataFrame({"return_id": ["t", "t"], "tax_year": [2025, 2026]}, schema_overrides={"tax_year": pl.Int64})
+    years = pl.DataFrame({"return_id": ["t", "t"], "tax_year": [2025, 2026], "form": ["1040", "1040"]})
     own = pl.DataFrame({"account_id": ["a"], "taxable": [True]})
     answer = forms.digital_asset_question(frame(Gains, PIECE), frame(Income), years, own)
     assert answer.select("tax_year", "answer").rows() == [(2025, "yes"), (2026, "no")]
@@ -100,11 +118,11 @@ def test_the_digital_asset_question() -> None:
         "no",
         "no",
     ]
-    assert forms.form_8949(frame(Gains), REPORTED).equals(frame(Form8949))
+    assert drawn().equals(frame(Form8949))
 
 
 def test_cash_interest_is_no_receipt_of_a_digital_asset():
-    years = pl.DataFrame({"return_id": ["t"], "tax_year": [2025]}, schema_overrides={"tax_year": pl.Int64})
+    years = pl.DataFrame({"return_id": ["t"], "tax_year": [2025], "form": ["1040"]})
     paid = {
         "event_id": "i", "taxpayer_id": "t", "return_id": "t", "tax_year": 2025, "account_id": "a", "income_kind": "interest",
         "quantity": "100", "received_at": "2025-01-02T00:00:00", "date_received": "2025-01-02", "schedule": "x", "in_nii": True,
@@ -124,7 +142,7 @@ def test_the_lines_of_one_sale_sum_to_the_sale():
     # 3 ETH for $100.00 out of three lots: 33.333333 + 33.333334 + 33.333333 is 100.00 on the form, never 99.99
     thirds = ["33.333333", "33.333334", "33.333333"]
     pieces = [{**PIECE, "lot_id": str(n), "proceeds": p, "basis": "10.004", "gain": "1"} for n, p in enumerate(thirds)]
-    form = forms.form_8949(frame(Gains, *pieces), REPORTED)
+    form = drawn(*pieces)
     assert gate.check(form, Form8949).rejected.is_empty()
     assert str(form["proceeds"].sum()) == "100.00"
     assert str(form["basis"].sum()) == "30.01"  # 30.012
@@ -134,3 +152,62 @@ def test_the_zone_of_no_gain_and_no_loss_stays_without_gain():
     # E2.7: a gift sold between its two bases
     row = line({"proceeds": "80.005", "basis": "80.005", "gain": "0"})
     assert (str(row["gain"]), row["proceeds"]) == ("0.00", row["basis"])
+
+
+SOLD = {"gain": "0", "on_return": False}
+RECEIVED = {
+    "event_id": "i", "taxpayer_id": "t", "return_id": "t", "tax_year": 2025, "account_id": "a", "asset": "SOL",
+    "quantity": "1", "received_at": "2025-01-02T00:00:00", "date_received": "2025-01-02", "schedule": "x", "in_nii": True,
+    "on_return": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sold", "received", "answer", "unsettled"),
+    [
+        # holding, moving between own wallets and buying with real currency leave neither piece nor income
+        ([], [], "no", False),
+        ([], ["mining"], "yes", False),
+        ([], ["staking"], "yes", False),
+        ([], ["fork"], "yes", False),
+        ([], ["wages"], "yes", False),
+        (["trade"], [], "yes", False),
+        (["spend"], [], "yes", False),
+        (["gift_out"], [], "yes", False),
+        (["donation"], [], "yes", False),
+        (["sell"], [], "yes", False),
+        (["fee"], [], "yes", True),
+        (["theft"], [], "yes", True),
+        (["loss"], [], "yes", True),
+        (["fee", "sell"], [], "yes", False),
+        (["fee"], ["reward"], "yes", False),
+    ],
+)
+def test_each_case_of_the_digital_asset_question(
+    sold: list[str], received: list[str], answer: str, unsettled: bool
+) -> None:
+    # tax rules 8 (Instructions Form 1040, 2025); a transfer's fee in a coin: conservatively yes, and said so
+    made = [{**PIECE, **SOLD, "disposal_id": str(n), "disposal_kind": kind} for n, kind in enumerate(sold)]
+    earned = [{**RECEIVED, "event_id": str(n), "income_kind": kind} for n, kind in enumerate(received)]
+    years = pl.DataFrame({"return_id": ["t"], "tax_year": [2025], "form": ["1040"]})
+    own = pl.DataFrame({"account_id": ["a"], "taxable": [True]})
+    row = forms.digital_asset_question(frame(Gains, *made), frame(Income, *earned), years, own).row(0, named=True)
+    assert row["answer"] == answer
+    assert ("[unsettled" in row["because"]) == unsettled
+
+
+def test_the_sale_s_transaction_id_stands_in_the_description() -> None:
+    # Instructions Form 8949 (2025), column (a)
+    assert line({}, tx_id="0xabc")["description"] == "0.5 BTC (tx 0xabc)"
+    assert line({}, tx_id="a\nb" + "x" * 200)["description"] == "0.5 BTC (tx a b" + "x" * 77 + ")"
+
+
+def test_each_box_goes_to_its_line_of_schedule_d() -> None:
+    # tax rules 3.1: A, G to 1b; B, H to 2; C, I to 3; D, J to 8b; E, K to 9; F, L to 10; the two forms of a line sum
+    form = drawn(*({"disposal_id": str(n), "lot_id": "l"} for n in range(12)))
+    gains = [Decimal(n) for n in range(1, 13)]
+    boxes = form.sort("disposal_id").with_columns(box=pl.Series(list("ABCDEFGHIJKL")), gain=pl.Series(gains))
+    lines = {row["line"]: row["amount"] for row in forms.schedule_d_lines(boxes.cast({"gain": CENTS})).to_dicts()}
+    every = {"1b": 1 + 7, "2": 2 + 8, "3": 3 + 9, "8b": 4 + 10, "9": 5 + 11, "10": 6 + 12}
+    assert {name: lines[name] for name in every} == every
+    assert (lines["9(d)"], lines["9(e)"], lines["9(g)"]) == (200, 120, 0)

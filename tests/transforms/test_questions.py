@@ -15,6 +15,10 @@ from transforms import questions
 EVENT = {"taxpayer_id": "t", "account_id": "a", "occurred_at": "2025-03-01T10:00:00", "tax_date": "2025-03-01", "tax_year": 2025,
          "source": "x", "fact_id": "e", "event_id": "e", "received_asset": "SOL", "received_quantity": "1"}  # fmt: skip
 
+GONE = {"taxpayer_id": "t", "return_id": "t", "tax_year": 2025, "account_id": "a", "asset": "ETH", "disposal_id": "d", "event_id": "d",
+        "quantity": "1", "disposed_at": "2025-03-01T00:00:00", "date_sold": "2025-03-01", "basis_status": "known", "lot_method": "fifo",
+        "collectible": False, "on_return": False, "disallowed": "0"}  # fmt: skip
+
 
 def asked(*events: dict[str, Any]) -> list[tuple[str, str]]:
     found = pl.concat(questions.events(frame(Events, *events, **EVENT)))
@@ -91,16 +95,27 @@ def test_a_shortfall_blocks_with_the_proceeds_at_stake() -> None:
 
 
 def test_a_theft_is_asked_and_no_loss_is_booked() -> None:
-    # tax rules 4.5: excluded and flagged
-    gone = {
-        "kind": "theft",
-        "sent_asset": "ETH",
-        "sent_quantity": "1",
-        "received_asset": None,
-        "received_quantity": None,
-        "usd_value": "5",
-    }
-    assert asked(gone) == [("loss_not_booked", "warning")]
+    # tax rules 4.5: excluded and flagged, with the basis that leaves at stake (what it was worth that day is no loss)
+    piece = {**GONE, "basis": "900", "gain": "0", "lot_id": "l"}
+    theft, second, loss = (
+        {**piece, "disposal_kind": "theft"},
+        {**piece, "disposal_kind": "theft", "lot_id": "m", "basis": "100"},
+        {**piece, "disposal_kind": "loss", "event_id": "f", "disposal_id": "f"},
+    )
+    found = pl.concat(questions.losses(frame(Gains, theft, second, loss)))
+    assert [str(stake) for stake in found["dollars_at_stake"]] == ["1000.00", "900.00"]
+    assert set(found["question"]) == {"loss_not_booked"}
+    stolen, lost = found["suggested_action"]
+    assert "165(c)(2)" in stolen
+    assert "$0.01, to an unrelated buyer" in lost
+    assert "frozen or bankrupt exchange wait" in lost
+
+
+def test_a_loss_of_unknown_basis_says_so() -> None:
+    piece = {**GONE, "disposal_kind": "loss", "lot_id": "l", "gain": "0", "basis_status": "unknown"}
+    (row,) = pl.concat(questions.losses(frame(Gains, piece))).select("message", "dollars_at_stake").rows()
+    assert "unknown amount" in row[0]
+    assert row[1] is None
 
 
 def test_records_that_are_not_applied_are_asked_row_by_row() -> None:
