@@ -80,27 +80,36 @@ def _named(rows: pl.DataFrame, firm_assets: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(asset_master.resolve(asset_master.master(firm_assets), pl.col("asset")).alias("asset"))
 
 
-def moves(night: Night, events_: pl.DataFrame, account_facts: pl.DataFrame, firm_overrides: pl.DataFrame) -> Tables:
+def moves(
+    night: Night,
+    events_: pl.DataFrame,
+    account_facts: pl.DataFrame,
+    return_members: pl.DataFrame,
+    asset_facts: pl.DataFrame,
+    firm_acquisitions: pl.DataFrame,
+    firm_overrides: pl.DataFrame,
+) -> Tables:
     """Withdrawals and deposits that are one move."""
     said = firm_overrides.filter(pl.col("field") == "transfer").select(one="event_id", other="value")
     single = said.filter(pl.col("other") == "none")["one"]
     both = pl.concat([said, said.select(one="other", other="one")]).select(out_event_id="one", in_event_id="other")
-    found = transfers.match(events_.filter(~pl.col("event_id").is_in(single.implode())), both, account_facts)
+    loose = events_.filter(~pl.col("event_id").is_in(single.implode()))
+    found = transfers.match(loose, both, account_facts, return_members, firm_acquisitions, asset_facts)
     owner = events_.select("event_id", "taxpayer_id", "account_id", "tax_year", "usd_value")
-    open_ends, crossing, doubtful = (
+    asked = (
         frame.join(owner, on="event_id", how="left")
-        for frame in (found.ambiguous, found.crossing, transfers.doubtful(found.transfers))
+        for frame in (found.ambiguous, found.crossing, transfers.doubtful(found.transfers), found.strangers)
     )
     paired = pl.concat([found.transfers.select(one="out_event_id"), found.transfers.select(one="in_event_id")])
     refused = said.filter(pl.col("other") != "none").join(paired, on="one", how="anti")
     unpaired = refused.select(
-        event_id="one", field=pl.lit("transfer"), why=pl.lit("the two events do not make a move between own accounts")
+        event_id="one",
+        field=pl.lit("transfer"),
+        why=pl.lit("the two events do not make a move between accounts of one owner or of a couple"),
     )
     return {
         "transfers": found.transfers,
-        "transfer_questions": pl.concat(
-            [*questions.transfers(open_ends, crossing, doubtful), *questions.overrides(unpaired)]
-        ),
+        "transfer_questions": pl.concat([*questions.transfers(*asked), *questions.overrides(unpaired)]),
     }
 
 
@@ -113,6 +122,7 @@ def movement_rows(
     firm_acquisitions: pl.DataFrame,
     firm_opening_lots: pl.DataFrame,
     stands: pl.DataFrame,
+    asset_facts: pl.DataFrame,
     firm_lot_orders: pl.DataFrame,
     firm_filed_methods: pl.DataFrame,
     firm_basis_pools: pl.DataFrame,
@@ -130,7 +140,7 @@ def movement_rows(
         lot_orders=_named(firm_lot_orders, firm_assets),
         filed_methods=firm_filed_methods,
         basis_pools=firm_basis_pools,
-        wrapping=folder.settings(night).positions.get("wrapping", "taxable"),
+        assets=asset_facts,
     )
     return {
         "movements": moved.movements,
@@ -171,6 +181,11 @@ def lot_book(
     book = lots.run(movements_, opening, universal, allocations, movements.wallets(account_facts), (first, last))
     years = pl.col("tax_year").is_between(first, last)
     failed = book.faults.filter(fault="lot_book_failed")
+    instants = movements_.join(book.faults, on="event_id", how="semi").group_by("event_id").agg(
+        at=pl.col("occurred_at").min(), on=pl.col("tax_date").min()
+    )  # fmt: skip
+    faults = book.faults.join(instants, on="event_id", how="left")
+    widowed = movements.widowed(movements_).filter(years)
     return {
         "lots": gate.conform(book.lots, tax.Lots),
         "lot_moves": gate.conform(book.lot_moves, tax.LotMoves),
@@ -178,7 +193,7 @@ def lot_book(
         "gains": forms.complete_gains(book.gains, account_facts, return_members, asset_facts),
         "closing_lots": gate.conform(book.closing_lots, tax.ClosingLots),
         "book_inputs": now.filter(years),
-        "book_questions": pl.concat(questions.lot_book(book.faults)).with_columns(
+        "book_questions": pl.concat(questions.lot_book(faults, widowed)).with_columns(
             tax_year=pl.coalesce("tax_year", pl.lit(last))
         ),
         "book_balance": lots.conservation(movements_.filter(years), opening, book, last).with_columns(
@@ -364,6 +379,7 @@ def review(
     legs: pl.DataFrame,
     account_facts: pl.DataFrame,
     gains: pl.DataFrame,
+    event_values: pl.DataFrame,
     holdings_: pl.DataFrame,
     quarantine: pl.DataFrame,
     firm_review_answers: pl.DataFrame,
@@ -385,6 +401,7 @@ def review(
         *questions.digits(sides),
         *questions.balances(breaks),
         *questions.shortfalls(gains),
+        *questions.donations(gains, event_values),
         *questions.holdings(holdings_),
         *questions.quarantine(quarantine),
     ]

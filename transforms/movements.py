@@ -11,11 +11,14 @@ import polars as pl
 
 from schemas.fields import FIAT, INCOME_KINDS, KEPT_APART, MONEY, QUANTITY, UNTAXED
 from schemas.gate import conform
+from schemas.inputs import STANDS_FOR
 from schemas.ledger import Movements
 from transforms.exact import from_ints, share, to_ints
 from transforms.holding import long_term_from, with_tax_date, with_time_zone
 from transforms.ids import content_id
 from transforms.methods import WALLET_YEAR, method_at
+from transforms.stands import chosen
+from transforms.transfers import NO_ASSETS
 
 AWAY = ("withdrawal", "transfer_out", "deposit", "transfer_in", "migration")
 """Kinds whose units, where nothing matches them, only left or only came: no disposal, no known basis."""
@@ -34,7 +37,9 @@ QUESTIONS: dict[str, Any] = {
     "tax_year": pl.Int64,
     "event_id": pl.String,
     "dollars_at_stake": MONEY,
+    "events": pl.Int64,
 }
+"""`events`: of how many events the question is; `event_id` is the first of them."""
 
 
 class Moved(NamedTuple):
@@ -43,9 +48,10 @@ class Moved(NamedTuple):
     movements: pl.DataFrame
     """schemas.ledger.Movements, sorted by taxpayer and sequence."""
     questions: pl.DataFrame
-    """See QUESTIONS: unmatched_deposit, unmatched_withdrawal, basis_missing_gift, wrapping_taxable, kept_apart,
-    transfer_fee_doubtful (a stated fee larger than what did not arrive: both are booked), ambiguous_transfer (a pair
-    over two taxpayers), filed_method_missing, basis_pool_unknown."""
+    """See QUESTIONS: unmatched_deposit, unmatched_withdrawal, basis_missing_gift, kept_apart, transfer_fee_doubtful (a
+    stated fee larger than what did not arrive: both are booked), wrapping_taxable, bridging_taxable,
+    liquid_staking_taxable and liquidity_pool_taxable (nobody took a stand), stand_not_applied (one that cannot be
+    booked), own_transfer_order (likewise nobody's), filed_method_missing, basis_pool_unknown."""
 
 
 def movements(
@@ -60,42 +66,50 @@ def movements(
     lot_orders: pl.DataFrame,
     filed_methods: pl.DataFrame,
     basis_pools: pl.DataFrame,
-    wrapping: str = "taxable",
+    assets: pl.DataFrame = NO_ASSETS,
 ) -> Moved:
     """All movements of units of all taxpayers.
 
-    `sequence` is the order within a taxpayer: tax year, instant, then at one instant acquisitions, departures,
-    arrivals, conversions out and in, disposals and exits to the outside; then event id, the sent leg before the fee.
-    A deposit dated before its withdrawal pulls the departure to its own instant: units left before they arrived.
+    `sequence` is one order of all taxpayers' movements, since lots pass between spouses: tax year, instant, then at one
+    instant acquisitions, departures, arrivals, conversions out and in, disposals and exits to the outside; then event
+    id, the sent leg before the fee. A deposit dated before its withdrawal, or in an earlier tax year by the clock of
+    another owner, pulls the departure to its own instant: units left before they arrived.
+
+    A swap of a coin and a token that stands for it (wrapped, bridged, staked, a pool's) is a trade or carries basis and
+    date over, by the stand on its topic (`POSITIONS`): what the kinds wrap and unwrap say, a trade of the two, or a
+    transfer of which another token arrived.
 
     Args:
         events: schemas.ledger.Events with values; a value that is null is unknown.
-        transfers: schemas.ledger.Transfers.
+        transfers: schemas.ledger.Transfers; between two taxpayers lots, basis and dates go along as well (IRC 1041).
         accounts: account_id, taxpayer_id, wallet, treatment, custody; an empty wallet is the account itself, an empty
             treatment is taxable.
         zones: taxpayer_id, valid_from, time_zone: for instants that no event carries (donors, opening lots).
         acquisitions: acquisitions.csv: event_id, tx_id, origin, donor_basis, donor_acquired_at, value_at_transfer,
             gift_tax_adjustment.
         opening_lots: opening_lots.csv. They enter at their own `acquired_at`, whatever its year.
-        positions: positions.csv; topic `wrapping`, choice `carry` or `taxable`, by taxpayer and from_year.
+        positions: schemas.clients.Stands: those of the clients and, without a taxpayer, the firm's.
         lot_orders: lot_orders.csv.
         filed_methods: filed_methods.csv.
         basis_pools: basis_pools.csv: taxpayer_id, until_2025.
-        wrapping: the firm's default stand on wrapping.
+        assets: asset, class, represents: which tokens stand for which coin.
     """
-    facts = _facts(events, transfers, accounts, zones, acquisitions, positions, wrapping)
+    facts = _facts(events, transfers, accounts, zones, acquisitions, positions, assets)
     ours = facts.filter(~pl.col("kind").is_in(KEPT_APART))
-    legs = pl.concat([_sent(ours), _received(ours), _fee(ours), _fee_inside(ours)], how="diagonal")
+    parts = [_sent(ours), _received(ours), *_bridged(ours), _fee(ours), _fee_inside(ours)]
+    legs = pl.concat(parts, how="diagonal")
     opening = _opening(opening_lots, accounts, zones)
     ordered = _in_order(pl.concat([legs, opening], how="diagonal"))
     leaves = ordered["movement"].is_in(("dispose", "depart", "outside", "convert_out"))
     methods = method_at(ordered.filter(leaves), lot_orders, filed_methods, accounts)
-    every = pl.concat([ordered.filter(~leaves), methods.exits], how="diagonal")
+    exits, unsaid = _own_moves(methods.exits, transfers, positions)
+    every = pl.concat([ordered.filter(~leaves), exits], how="diagonal")
     every = conform(every, Movements).cast({"amount": MONEY, "loss_amount": MONEY}).sort("taxpayer_id", "sequence")
     undated = _asked(opening.filter("gift_undated"), "basis_missing_gift", dollars_at_stake=pl.col("stake"))
     asked = [
         *_questions(facts),
         undated,
+        unsaid,
         _unfiled(every, methods.missing),
         _asked(methods.clashes, "broker_and_books_differ"),
         _pools_unknown(every, basis_pools, accounts),
@@ -120,6 +134,12 @@ def wallets(accounts: pl.DataFrame) -> pl.DataFrame:
     return accounts.select("account_id", wallet=own, treatment=treatment)
 
 
+def widowed(every: pl.DataFrame) -> pl.DataFrame:
+    """Arrivals whose departure is not there (its owner was stopped tonight): they open lots of unknown basis."""
+    ends = every.filter(pl.col("movement").is_in(("depart", "arrive")))
+    return ends.filter(movement="arrive").join(ends.filter(movement="depart"), on="link", how="anti")
+
+
 # --- what is known of an event -------------------------------------------------------------------------------------
 
 
@@ -130,14 +150,13 @@ def _facts(
     zones: pl.DataFrame,
     acquisitions: pl.DataFrame,
     positions: pl.DataFrame,
-    wrapping: str,
+    assets: pl.DataFrame,
 ) -> pl.DataFrame:
     """Events with wallet, transfer, record of acquisition, and which of their legs are units (not fiat)."""
     known = events.join(wallets(accounts).drop("treatment"), on="account_id", how="left").with_columns(
         wallet=pl.coalesce("wallet", "account_id")
     )
     known = _with_acquisition(_with_transfer(known, events, transfers), acquisitions, zones)
-    known = _with_stand(known, positions, wrapping)
     sent, received, fee = (pl.col(f"{leg}_asset").is_in(FIAT).not_().fill_null(value=False) for leg in _LEGS)
     cash_fee = pl.when(pl.col("fee_asset") == "USD").then(pl.col("fee_quantity").cast(MONEY))
     known = known.with_columns(
@@ -145,7 +164,8 @@ def _facts(
         received=received,
         fee=fee,
         fee_value=pl.coalesce("fee_usd_value", cash_fee, pl.lit(0, MONEY)),
-    ).with_columns(converts=_converts(), bought=_bought())
+    )
+    known = _with_stand(known, positions, assets).with_columns(converts=_converts(), bought=_bought())
     return _with_own_fee_value(known.with_columns(netted=_netted(), own_fee=_own_fee()))
 
 
@@ -153,26 +173,23 @@ _LEGS = ("sent", "received", "fee")
 
 
 def _with_transfer(known: pl.DataFrame, events: pl.DataFrame, transfers: pl.DataFrame) -> pl.DataFrame:
-    """Adds out_id, moved, inside, fee_doubtful, arrives_* (of a withdrawal), in_id, fee_known (of a deposit), crossing.
+    """Adds, of a withdrawal, out_id, moved, inside, fee_doubtful, arrives_*; of a deposit in_id, fee_known.
 
-    Units that went to another taxpayer are no own move: both ends stay unmatched.
+    Over a bridge a withdrawal has `becomes` and `becomes_value` (the token that arrived), a deposit `was`, `was_value`.
     """
-    crossing = pl.col("out_taxpayer_id") != pl.col("in_taxpayer_id")
-    pairs = _with_fees(transfers, events).with_columns(crossing=crossing)
-    own = pairs.filter(~crossing)
-    out = own.select(
-        "moved", "inside", "fee_doubtful", "arrives_at", "arrives_on", "arrives_in", event_id="out_event_id",
-        out_id="transfer_id",
+    pairs = _with_fees(transfers, events)
+    out = pairs.select(
+        "moved", "inside", "fee_doubtful", "arrives_at", "arrives_on", "arrives_in", "becomes_value",
+        event_id="out_event_id", out_id="transfer_id", becomes="in_asset",
     )  # fmt: skip
-    into = own.select("fee_known", event_id="in_event_id", in_id="transfer_id")
-    others = pairs.filter(crossing)
-    ends = pl.concat([others["out_event_id"], others["in_event_id"]]).implode()
+    bridge = pl.col("in_asset").is_not_null()
+    into = pairs.select(
+        "fee_known", "was_value", event_id="in_event_id", in_id="transfer_id", was=pl.when(bridge).then("asset")
+    )
     return (
         known.join(out, on="event_id", how="left")
         .join(into, on="event_id", how="left")
-        .with_columns(
-            pl.col("fee_doubtful", "fee_known").fill_null(value=False), crossing=pl.col("event_id").is_in(ends)
-        )
+        .with_columns(pl.col("fee_doubtful", "fee_known").fill_null(value=False))
     )
 
 
@@ -182,10 +199,12 @@ def _with_fees(transfers: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     A fee that an end states in the moved coin and that is no more than what did not arrive is a part of it, not a
     second fee; `fee_known` says so of the deposit's own. A larger one is booked beside it, in doubt.
     """
-    left = events.select(out_event_id="event_id", left="sent_quantity", out_fee=_coin_fee("sent"))
+    left = events.select(
+        out_event_id="event_id", left="sent_quantity", out_fee=_coin_fee("sent"), was_value="usd_value"
+    )
     came = events.select(
         in_event_id="event_id", in_fee=_coin_fee("received"), arrives_at="occurred_at", arrives_on="tax_date",
-        arrives_in="tax_year",
+        arrives_in="tax_year", becomes_value="usd_value",
     )  # fmt: skip
     gap, out_fee, in_fee = pl.col("gap"), pl.col("out_fee"), pl.col("in_fee")
     return (
@@ -219,18 +238,51 @@ def _with_acquisition(known: pl.DataFrame, acquisitions: pl.DataFrame, zones: pl
     return with_tax_date(zoned, "donor_acquired_at", name="donor_date").drop("time_zone")
 
 
-def _with_stand(known: pl.DataFrame, positions: pl.DataFrame, wrapping: str) -> pl.DataFrame:
-    """Adds `wrapping`: the taxpayer's stand in the event's year, else the firm's."""
-    stands = positions.filter(topic="wrapping").select("taxpayer_id", tax_year="from_year", wrapping="choice")
-    stands = stands.with_columns(pl.col("tax_year").cast(pl.Int64)).sort("tax_year")
-    joined = known.sort("tax_year").join_asof(stands, on="tax_year", by="taxpayer_id", check_sortedness=False)
-    return joined.with_columns(pl.col("wrapping").fill_null(wrapping))
+def _with_stand(known: pl.DataFrame, positions: pl.DataFrame, assets: pl.DataFrame) -> pl.DataFrame:
+    """Adds topic, taken, carried, halved, swapped: what the stand on its topic makes of a swap [law unsettled].
+
+    `carried`: basis and date go over to the other token. `halved`: they would, but the event is one side of the swap
+    alone. `swapped`: an end of a bridge that is a taxable trade, so that its transfer is none.
+    """
+    stands = assets.filter(pl.col("class").is_in(STANDS_FOR)).select("asset", "class", coin="represents")
+    for side, asset in (("gave", pl.coalesce("sent_asset", "was")), ("got", pl.coalesce("received_asset", "becomes"))):
+        of_side = stands.rename({name: f"{side}_{name}" for name in ("class", "coin")})
+        known = known.with_columns(asset.alias(side)).join(of_side, left_on=side, right_on="asset", how="left")
+    bridged = pl.col("becomes").is_not_null() | pl.col("was").is_not_null()
+    known = known.with_columns(topic=_topic(bridged))
+    concerned = known.filter(pl.col("topic").is_not_null()).select("event_id", "taxpayer_id", "tax_year", "topic")
+    taken = chosen(concerned, positions).select("event_id", "choice", "taken")
+    carry = (pl.col("choice") == "carry").fill_null(value=False)
+    whole = bridged | (pl.col("sent") & pl.col("received"))
+    known = known.join(taken, on="event_id", how="left").with_columns(carried=carry & whole, halved=carry & ~whole)
+    swapped = bridged & ~pl.col("carried")
+    kept = [pl.when(~swapped).then(name).alias(name) for name in ("out_id", "in_id", "moved", "inside")]
+    return known.with_columns(*kept, swapped=swapped, fee_known=pl.col("fee_known") & ~swapped)
+
+
+def _topic(bridged: pl.Expr) -> pl.Expr:
+    """The topic of `POSITIONS` that an event falls under; null for all that is settled.
+
+    A trade counts where one side is the coin that the other stands for: two tokens of one coin are a market's trade.
+    """
+    kin = (pl.col("gave_coin") == pl.col("got")) | (pl.col("got_coin") == pl.col("gave"))
+    pool, staked, moved = (
+        (pl.col("gave_class") == kind).fill_null(value=False) | (pl.col("got_class") == kind).fill_null(value=False)
+        for kind in ("lp_token", "liquid_staking", "bridged")
+    )
+    traded = (pl.col("kind") == "trade") & (kin.fill_null(value=False) | pool)
+    return (
+        pl.when(~(bridged | traded | pl.col("kind").is_in(_WRAPS))).then(None)
+        .when(pool).then(pl.lit("liquidity_pool"))
+        .when(staked).then(pl.lit("liquid_staking"))
+        .when(bridged | moved).then(pl.lit("bridging"))
+        .otherwise(pl.lit("wrapping"))
+    )  # fmt: skip
 
 
 def _converts() -> pl.Expr:
-    """Both sides are units and the swap is none: a migration, or a wrap where that is the stand [law unsettled]."""
-    carried = pl.col("kind").is_in(_WRAPS) & (pl.col("wrapping") == "carry")
-    return pl.col("sent") & pl.col("received") & ((pl.col("kind") == "migration") | carried)
+    """Both sides are units and the swap is none: a migration, or where that is the stand."""
+    return pl.col("sent") & pl.col("received") & ((pl.col("kind") == "migration") | pl.col("carried"))
 
 
 def _bought() -> pl.Expr:
@@ -286,9 +338,12 @@ def _leg(facts: pl.DataFrame, leg: str, movement: pl.Expr, **columns: pl.Expr) -
 
 
 def _sent(facts: pl.DataFrame) -> pl.DataFrame:
-    """What left: all costs of an exchange lower the proceeds of what was given (Reg. 1.1001-7(b)(2))."""
+    """What left: all costs of an exchange lower the proceeds of what was given (Reg. 1.1001-7(b)(2)).
+
+    Over a taxable bridge all that left is given for what arrived, at its value there (Reg. 1.1001-7(b)(4)).
+    """
     away = pl.col("out_id").is_not_null()
-    leaves = pl.col("kind").is_in(AWAY) | (pl.col("kind").is_in(_WRAPS) & (pl.col("wrapping") == "carry"))
+    leaves = pl.col("kind").is_in(AWAY) & ~pl.col("swapped") | (pl.col("kind").is_in(_WRAPS) & pl.col("halved"))
     movement = (
         pl.when(~pl.col("sent")).then(None)
         .when(away).then(pl.lit("depart"))
@@ -296,7 +351,8 @@ def _sent(facts: pl.DataFrame) -> pl.DataFrame:
         .when(leaves).then(pl.lit("outside"))
         .otherwise(pl.lit("dispose"))
     )  # fmt: skip
-    early = away & (pl.col("arrives_at") < pl.col("occurred_at"))
+    sooner, same = (compare(pl.col("arrives_in"), pl.col("tax_year")) for compare in (pl.Expr.__lt__, pl.Expr.__eq__))
+    early = away & (sooner | (same & (pl.col("arrives_at") < pl.col("occurred_at"))))
     disposed = movement == "dispose"
     named = pl.col("kind").is_in((*UNTAXED, *_WRAPS, "spend", "fee", "sell")) & ~(
         pl.col("received") & (pl.col("kind") == "sell")
@@ -304,13 +360,14 @@ def _sent(facts: pl.DataFrame) -> pl.DataFrame:
     to_cash = pl.col("received_asset").is_in(FIAT).fill_null(value=False)
     kind = pl.when(named).then("kind").when(to_cash).then(pl.lit("sell")).otherwise(pl.lit("trade"))
     cost = pl.coalesce("own_fee_value", "fee_value")
+    worth = pl.when("swapped").then(pl.coalesce("becomes_value", "usd_value")).otherwise("usd_value")
     return _leg(
         facts, "sent", movement,
         occurred_at=pl.when(early).then("arrives_at").otherwise("occurred_at"),
         tax_date=pl.when(early).then("arrives_on").otherwise("tax_date"),
         tax_year=pl.when(early).then("arrives_in").otherwise("tax_year"),
         quantity=pl.when(away).then("moved").otherwise("sent_quantity"),
-        amount=pl.when(disposed & ~pl.col("kind").is_in(UNTAXED)).then(pl.col("usd_value") - cost),
+        amount=pl.when(disposed & ~pl.col("kind").is_in(UNTAXED)).then(worth - cost),
         disposal_kind=pl.when(disposed).then(kind),
         link=pl.when(away).then("out_id").when("converts").then("event_id"),
     )  # fmt: skip
@@ -328,13 +385,19 @@ def _received(facts: pl.DataFrame) -> pl.DataFrame:
     known = facts.with_columns(**_record())
     cost = pl.when("netted").then("usd_value").otherwise(pl.col("usd_value") + pl.col("fee_value"))
     valued = pl.when("bought").then(cost).when(~pl.col("recorded")).then("usd_value")
-    basis = pl.when("recorded").then("record_basis").when(pl.col("kind").is_in(AWAY)).then(None).otherwise(valued)
+    basis = (
+        pl.when("recorded").then("record_basis")
+        .when("swapped").then(pl.coalesce("usd_value", "was_value"))
+        .when(pl.col("kind").is_in(AWAY) | (pl.col("kind").is_in(_WRAPS) & pl.col("halved"))).then(None)
+        .otherwise(valued)
+    )  # fmt: skip
     gave = pl.when("recorded").then("record_loss_basis").otherwise(basis)
     quantity = pl.col("received_quantity")
     status = pl.when(basis.is_null()).then(pl.lit("unknown")).when("record_assumed").then(pl.lit("assumed"))
     dates = {name: pl.when(acquired).then(f"record_{name}") for name in _DATED}
     return _leg(
         known, "received", movement,
+        asset=pl.when(pl.col("in_id").is_not_null()).then(pl.coalesce("was", "received_asset")).otherwise("received_asset"),
         quantity=pl.when("netted").then(quantity - pl.col("fee_quantity")).otherwise(quantity),
         amount=pl.when(acquired).then(basis),
         loss_amount=pl.when(acquired).then(gave),
@@ -375,8 +438,8 @@ def _record() -> dict[str, pl.Expr]:
     basis = pl.when(gift).then(known).when(inherited).then(pl.col("value_at_transfer").cast(MONEY)).otherwise(donor)
     return {
         "recorded": applies,
-        "record_origin": pl.when(applies).then(origin).when(pl.col("kind").is_in(AWAY)).then(pl.lit("deposit"))
-        .otherwise("kind"),
+        "record_origin": pl.when(applies).then(origin).when("swapped").then(pl.lit("trade"))
+        .when(pl.col("kind").is_in(AWAY)).then(pl.lit("deposit")).otherwise("kind"),
         "record_basis": basis,
         "record_loss_basis": pl.when(dual).then(value.cast(MONEY)).otherwise(basis),
         "record_assumed": applies & ~inherited & pl.col("donor_acquired_at").is_null(),
@@ -387,6 +450,15 @@ def _record() -> dict[str, pl.Expr]:
         "record_loss_date_acquired": pl.when(dual).then("tax_date").otherwise(date),
         "record_loss_long_term_from": pl.when(dual).then(long_term_from(pl.col("tax_date"))).otherwise(long_from),
     }  # fmt: skip
+
+
+def _bridged(facts: pl.DataFrame) -> list[pl.DataFrame]:
+    """Units that came over a bridge which is no sale: what arrived is the old token, and becomes the new one there."""
+    came = facts.filter(pl.col("was").is_not_null() & pl.col("in_id").is_not_null())
+    return [
+        _leg(came, "received", pl.lit(movement), asset=pl.col(asset), link=pl.col("event_id"))
+        for movement, asset in (("convert_out", "was"), ("convert_in", "received_asset"))
+    ]
 
 
 def _fee(facts: pl.DataFrame) -> pl.DataFrame:
@@ -463,12 +535,12 @@ _PHASES = {"acquire": 0, "depart": 1, "arrive": 2, "convert_out": 3, "convert_in
 
 
 def _in_order(rows: pl.DataFrame) -> pl.DataFrame:
-    """Adds `sequence`, the total order of a taxpayer's movements."""
+    """Adds `sequence`, one total order of all taxpayers' movements."""
     phase = pl.col("movement").replace_strict(_PHASES, return_dtype=pl.Int8)
     return (
         rows.with_columns(_phase=phase)
-        .sort("taxpayer_id", "tax_year", "occurred_at", "_phase", "event_id", pl.col("leg") == "fee", "movement")
-        .with_columns(sequence=pl.int_range(pl.len()).over("taxpayer_id"))
+        .sort("tax_year", "occurred_at", "_phase", "event_id", pl.col("leg") == "fee", "movement")
+        .with_columns(sequence=pl.int_range(pl.len()))
         .drop("_phase")
     )
 
@@ -478,24 +550,23 @@ def _in_order(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _questions(facts: pl.DataFrame) -> list[pl.DataFrame]:
     kind, stake, fee = pl.col("kind"), pl.col("usd_value"), pl.col("fee_usd_value")
-    apart, away = kind.is_in(KEPT_APART), kind.is_in(AWAY)
-    sent = pl.col("sent") & away & pl.col("out_id").is_null() & ~pl.col("converts")
-    received = pl.col("received") & away & pl.col("in_id").is_null() & ~pl.col("converts")
+    apart = kind.is_in(KEPT_APART)
+    away = kind.is_in(AWAY) & ~pl.col("converts") & ~pl.col("swapped")
+    sent = pl.col("sent") & away & pl.col("out_id").is_null()
+    received = pl.col("received") & away & pl.col("in_id").is_null()
     facts = facts.with_columns(**{name: _record()[name] for name in ("recorded", "record_basis")})
-    wraps = kind.is_in(_WRAPS) & (pl.col("wrapping") != "carry") & pl.col("sent")
     cases = {
         "kept_apart": (apart, pl.coalesce("sent_asset", "received_asset", "fee_asset")),
         "transfer_fee_doubtful": (pl.col("fee_doubtful"), pl.col("sent_asset")),
-        "ambiguous_transfer": (pl.col("crossing"), pl.coalesce("sent_asset", "received_asset")),
-        "unmatched_withdrawal": (sent & ~pl.col("crossing"), pl.col("sent_asset")),
-        "unmatched_deposit": (received & ~pl.col("crossing") & ~pl.col("recorded"), pl.col("received_asset")),
+        "unmatched_withdrawal": (sent, pl.col("sent_asset")),
+        "unmatched_deposit": (received & ~pl.col("recorded"), pl.col("received_asset")),
         "basis_missing_gift": (
             pl.col("recorded") & pl.col("received") & pl.col("in_id").is_null() & pl.col("record_basis").is_null(),
             pl.col("received_asset"),
         ),
-        "wrapping_taxable": (wraps, pl.col("sent_asset")),
+        "stand_not_applied": (pl.col("halved"), pl.coalesce("sent_asset", "received_asset")),
     }
-    return [
+    asked = [
         _asked(
             facts.filter(which),
             question,
@@ -504,6 +575,47 @@ def _questions(facts: pl.DataFrame) -> list[pl.DataFrame]:
         )
         for question, (which, asset) in cases.items()
     ]
+    return [*asked, _untaken(facts)]
+
+
+def _untaken(facts: pl.DataFrame) -> pl.DataFrame:
+    """Swaps on which nobody took a stand: one question a client, topic, asset and year, with the first of them."""
+    arrived = ~pl.col("sent") & pl.col("was").is_not_null()  # asked with the other end
+    swaps = facts.filter(pl.col("topic").is_not_null() & ~pl.col("taken") & ~arrived).with_columns(
+        question=pl.format("{}_taxable", "topic"), asset=pl.coalesce("sent_asset", "received_asset")
+    )
+    grouped = (
+        swaps.sort("occurred_at", "event_id")
+        .group_by("question", "taxpayer_id", "asset", "tax_year", maintain_order=True)
+        .agg(
+            pl.col("event_id", "account_id").first(),
+            dollars_at_stake=pl.col("usd_value").sum(),
+            events=pl.len(),
+        )
+    )
+    return grouped.select(pl.col(name).cast(dtype) for name, dtype in QUESTIONS.items())
+
+
+def _own_moves(
+    exits: pl.DataFrame, transfers: pl.DataFrame, positions: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Which units an own move takes: by the order in force or FIFO, a stand (tax rules 2.5); and who took none.
+
+    Reg. 1.1012-1(j) speaks of units "sold, disposed of, or transferred"; Rev. Proc. 2024-28 s. 3.11 means by transfer
+    one to another taxpayer; what goes to the spouse is no own move.
+    """
+    own = transfers.filter(pl.col("out_taxpayer_id") == pl.col("in_taxpayer_id"))
+    departs = exits.filter(movement="depart").join(own, left_on="link", right_on="transfer_id", how="semi")
+    moves = departs.select("movement_id", "taxpayer_id", "tax_year")
+    taken = chosen(moves.with_columns(topic=pl.lit("own_transfer")), positions)
+    stands = taken.with_columns(movement=pl.lit("depart")).select("movement_id", "movement", "choice", "taken")
+    joined = exits.join(stands, on=["movement_id", "movement"], how="left", maintain_order="left")
+    by_order = joined.filter(~pl.col("taken") & (pl.col("lot_method") != "fifo"))
+    asked = by_order.sort("sequence").group_by("taxpayer_id", "tax_year", maintain_order=True).agg(
+        pl.col("event_id", "account_id", "asset").first(), events=pl.len()
+    )  # fmt: skip
+    method = pl.when(pl.col("choice") == "fifo").then(pl.lit("fifo")).otherwise("lot_method")
+    return joined.with_columns(lot_method=method).drop("choice", "taken"), _asked(asked, "own_transfer_order")
 
 
 def _unfiled(every: pl.DataFrame, missing: pl.DataFrame) -> pl.DataFrame:

@@ -52,6 +52,7 @@ def move(*events: dict[str, Any], transfers: list[dict[str, Any]] | None = None,
         "lot_orders": frame(LotOrders), "filed_methods": frame(FiledMethods), "basis_pools": frame(BasisPools),
         "accounts": ACCOUNTS,
     } | tables  # fmt: skip
+    events = [{"fact_id": e["event_id"]} | e for e in events]
     result = movements(
         frame(Events, *events),
         frame(Transfers, *links, out_taxpayer_id="jane", in_taxpayer_id="jane"),
@@ -273,10 +274,17 @@ def test_what_nothing_matches_goes_outside_or_comes_with_unknown_basis_and_is_as
     assert asked(moved) == [("unmatched_deposit", "in"), ("unmatched_withdrawal", "out")]
 
 
-def test_units_that_went_to_another_taxpayer_are_no_own_transfer() -> None:
+def test_units_that_went_to_the_spouse_leave_one_book_and_enter_the_other() -> None:
+    # IRC 1041: the units are not disposed of; E2.8 holds for the unit that paid the network
     moved = move(OUT, IN | {"taxpayer_id": "brian", "account_id": "c"}, transfers=[PAIR | {"in_taxpayer_id": "brian"}])
-    assert [cells[1] for cells in table(moved, *CORE)] == ["acquire", "outside"]
-    assert asked(moved) == [("ambiguous_transfer", "in"), ("ambiguous_transfer", "out")]
+    assert table(moved, "taxpayer_id", "movement", "quantity", "amount", "link") == [
+        ("brian", "arrive", "9", None, "t"),
+        ("jane", "depart", "9", None, "t"),
+        ("jane", "dispose", "1", "150", None),
+    ]
+    order = moved.movements.sort("sequence")["movement"].to_list()
+    assert order == ["depart", "dispose", "arrive"]
+    assert asked(moved) == []
 
 
 # --- how units came in ---------------------------------------------------------------------------------------------
