@@ -85,7 +85,7 @@ _LEDGER = [
         {
             "legs": intake.Legs,
             "prices_": Read(ledger.Prices, table="prices"),
-            **_of("account_facts", "time_zones"),
+            **_of("account_facts", "time_zones", "stands"),
             **_firm("assets", "overrides"),
         },
         stages.events,

@@ -34,6 +34,7 @@ from transforms import ledger as books
 from transforms.law.parameters import LAW_VERSION
 from transforms.review import inbox
 from transforms.sources.registry import NETTED, REGROUP
+from transforms.stands import kept_apart
 
 Tables = dict[str, pl.DataFrame]
 
@@ -46,6 +47,7 @@ def events(
     firm_assets: pl.DataFrame,
     firm_overrides: pl.DataFrame,
     prices_: pl.DataFrame,
+    stands: pl.DataFrame,
 ) -> Tables:
     """Legs of all files to canonical, dated and valued events."""
     settings = folder.settings(night)
@@ -70,7 +72,11 @@ def events(
         "events": valued,
         "event_sources": built.sources.join(valued.select("event_id"), on="event_id", how="semi"),
         "event_questions": pl.concat(
-            [*questions.events(valued), *questions.overrides(refused), *questions.conflicts(clashes)]
+            [
+                *questions.events(valued, kept_apart(valued, stands)),
+                *questions.overrides(refused),
+                *questions.conflicts(clashes),
+            ]
         ),
     }
 

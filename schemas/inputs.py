@@ -42,6 +42,7 @@ POSITIONS: Mapping[str, tuple[str, ...]] = {
     "liquid_staking": ("taxable", "carry"),
     "liquidity_pool": ("taxable", "carry"),
     "own_transfer": ("order", "fifo"),
+    "collateral": ("apart", "not_disposed"),
     **{f"{kind}_nii": ("yes", "no") for kind in INCOME_KINDS if kind != "wages"},
 }
 """Topics of unsettled law and the stands a firm may take; the first is the default where nobody says."""

@@ -5,11 +5,13 @@ Here the law of fees, proceeds and basis is applied, event by event; which lots 
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from schemas.fields import FIAT, INCOME_KINDS, KEPT_APART, MONEY, QUANTITY, UNTAXED
+from schemas.fields import FIAT, INCOME_KINDS, MONEY, PLEDGES, QUANTITY, UNTAXED
 from schemas.gate import conform
 from schemas.inputs import STANDS_FOR
 from schemas.ledger import Movements
@@ -17,7 +19,7 @@ from transforms.exact import from_ints, share, to_ints
 from transforms.holding import long_term_from, with_tax_date, with_time_zone
 from transforms.ids import content_id
 from transforms.methods import WALLET_YEAR, method_at
-from transforms.stands import chosen
+from transforms.stands import chosen, kept_apart
 from transforms.transfers import NO_ASSETS
 
 AWAY = ("withdrawal", "transfer_out", "deposit", "transfer_in", "migration")
@@ -51,7 +53,7 @@ class Moved(NamedTuple):
     """See QUESTIONS: unmatched_deposit, unmatched_withdrawal, basis_missing_gift, kept_apart, transfer_fee_doubtful (a
     stated fee larger than what did not arrive: both are booked), wrapping_taxable, bridging_taxable,
     liquid_staking_taxable and liquidity_pool_taxable (nobody took a stand), stand_not_applied (one that cannot be
-    booked), own_transfer_order (likewise nobody's), filed_method_missing, basis_pool_unknown."""
+    booked), own_transfer_order (likewise nobody's), collateral_pledged, collateral_unknown, filed_method_missing, basis_pool_unknown."""
 
 
 def movements(
@@ -95,8 +97,9 @@ def movements(
         assets: asset, class, represents: which tokens stand for which coin.
     """
     facts = _facts(events, transfers, accounts, zones, acquisitions, positions, assets)
-    ours = facts.filter(~pl.col("kind").is_in(KEPT_APART))
-    parts = [_sent(ours), _received(ours), *_bridged(ours), _fee(ours), _fee_inside(ours)]
+    ours = facts.filter(~pl.col("apart"))
+    pledges = _pledged(ours)
+    parts = [_sent(ours), _received(ours), *_bridged(ours), pledges, _fee(ours), _fee_inside(ours)]
     legs = pl.concat(parts, how="diagonal")
     opening = _opening(opening_lots, accounts, zones)
     ordered = _in_order(pl.concat([legs, opening], how="diagonal"))
@@ -110,6 +113,7 @@ def movements(
         *_questions(facts),
         undated,
         unsaid,
+        *_unreturned(pledges),
         _unfiled(every, methods.missing),
         _asked(methods.clashes, "broker_and_books_differ"),
         _pools_unknown(every, basis_pools, accounts),
@@ -165,7 +169,11 @@ def _facts(
         fee=fee,
         fee_value=pl.coalesce("fee_usd_value", cash_fee, pl.lit(0, MONEY)),
     )
-    known = _with_stand(known, positions, assets).with_columns(converts=_converts(), bought=_bought())
+    known = _with_stand(known, positions, assets).with_columns(
+        converts=_converts(),
+        bought=_bought(),
+        apart=pl.col("event_id").is_in(kept_apart(events, positions)["event_id"].implode()),
+    )
     return _with_own_fee_value(known.with_columns(netted=_netted(), own_fee=_own_fee()))
 
 
@@ -345,7 +353,7 @@ def _sent(facts: pl.DataFrame) -> pl.DataFrame:
     away = pl.col("out_id").is_not_null()
     leaves = pl.col("kind").is_in(AWAY) & ~pl.col("swapped") | (pl.col("kind").is_in(_WRAPS) & pl.col("halved"))
     movement = (
-        pl.when(~pl.col("sent")).then(None)
+        pl.when(~pl.col("sent") | pl.col("kind").is_in(PLEDGES)).then(None)
         .when(away).then(pl.lit("depart"))
         .when("converts").then(pl.lit("convert_out"))
         .when(leaves).then(pl.lit("outside"))
@@ -376,7 +384,7 @@ def _sent(facts: pl.DataFrame) -> pl.DataFrame:
 def _received(facts: pl.DataFrame) -> pl.DataFrame:
     """What came in: purchases at cost with fees, exchanges and income at fair value, else by the firm's record."""
     movement = (
-        pl.when(~pl.col("received")).then(None)
+        pl.when(~pl.col("received") | pl.col("kind").is_in(PLEDGES)).then(None)
         .when(pl.col("in_id").is_not_null()).then(pl.lit("arrive"))
         .when("converts").then(pl.lit("convert_in"))
         .otherwise(pl.lit("acquire"))
@@ -458,6 +466,71 @@ def _bridged(facts: pl.DataFrame) -> list[pl.DataFrame]:
     return [
         _leg(came, "received", pl.lit(movement), asset=pl.col(asset), link=pl.col("event_id"))
         for movement, asset in (("convert_out", "was"), ("convert_in", "received_asset"))
+    ]
+
+
+def _pledged(facts: pl.DataFrame) -> pl.DataFrame:
+    """Collateral that is not disposed of: lots leave and the same lots come back to the account, first out first back.
+
+    A pledge that comes back in parts, or with another, moves in parts (`movement_id` with a number). What has not come
+    back lies outside; what comes back beyond that has no known basis.
+    """
+    pledges = facts.filter(pl.col("kind").is_in(PLEDGES))
+    ends = pledges.select(
+        "event_id", "taxpayer_id", "account_id", "tax_year", "occurred_at",
+        out=pl.col("kind") == "collateral_out",
+        asset=pl.when("sent").then("sent_asset").when("received").then("received_asset"),
+        quantity=pl.when("sent").then("sent_quantity").when("received").then("received_quantity"),
+    ).filter(pl.col("asset").is_not_null())  # fmt: skip
+    cells = _paired(ends)
+    names = ("event_id", "part", "units", "step", "link", "pledged_asset")
+    types = (pl.String, pl.Int64, QUANTITY, pl.String, pl.String, pl.String)
+    parts = pledges.join(pl.DataFrame(cells, schema=dict(zip(names, types, strict=True)), orient="row"), on="event_id")
+    side = pl.when(pl.col("kind") == "collateral_out").then(pl.lit("sent")).otherwise(pl.lit("received"))
+    number = pl.when(pl.col("part") > 0).then(pl.format(".{}", "part")).otherwise(pl.lit(""))
+    unknown = pl.col("step") == "acquire"
+    return _leg(
+        parts.with_columns(side=side, number=number), "sent", pl.col("step"),
+        asset=pl.col("pledged_asset"), quantity=pl.col("units"), link=pl.col("link"),
+        origin=pl.when(unknown).then(pl.lit("deposit")),
+        basis_status=pl.when(unknown).then(pl.lit("unknown")),
+        side=pl.col("side"), number=pl.col("number"),
+    ).with_columns(
+        leg="side", movement_id=pl.format("{}:{}{}", "event_id", "side", "number")
+    ).drop("side", "number")  # fmt: skip
+
+
+def _paired(ends: pl.DataFrame) -> list[tuple[Any, ...]]:
+    """Pledges and returns of an owner, account and asset, in order: event, part, units, movement, link, asset."""
+    ordered = ends.sort("tax_year", "occurred_at", ~pl.col("out"), "event_id")
+    columns = ("taxpayer_id", "account_id", "asset", "event_id", "out", "quantity")
+    waiting: defaultdict[tuple[str, str, str], deque[tuple[str, int, Decimal]]] = defaultdict(deque)
+    made: list[tuple[Any, ...]] = []
+    for taxpayer, account, asset, event_id, out, quantity in ordered.select(columns).iter_rows():
+        queue = waiting[taxpayer, account, asset]
+        if out:
+            queue.append((event_id, 0, quantity))
+            continue
+        part, left = 0, quantity
+        while left and queue:
+            pledge, done, there = queue.popleft()
+            units = min(left, there)
+            link = f"{pledge}>{event_id}"
+            made += [(pledge, done, units, "depart", link, asset), (event_id, part, units, "arrive", link, asset)]
+            part, left = part + 1, left - units
+            if there > units:
+                queue.appendleft((pledge, done + 1, there - units))
+        if left:
+            made.append((event_id, part, left, "acquire", None, asset))
+    for (_, _, asset), queue in waiting.items():
+        made += [(pledge, done, there, "outside", None, asset) for pledge, done, there in queue]
+    return made
+
+
+def _unreturned(pledges: pl.DataFrame) -> list[pl.DataFrame]:
+    return [
+        _asked(pledges.filter(movement=movement), question)
+        for movement, question in (("outside", "collateral_pledged"), ("acquire", "collateral_unknown"))
     ]
 
 
@@ -550,13 +623,12 @@ def _in_order(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _questions(facts: pl.DataFrame) -> list[pl.DataFrame]:
     kind, stake, fee = pl.col("kind"), pl.col("usd_value"), pl.col("fee_usd_value")
-    apart = kind.is_in(KEPT_APART)
     away = kind.is_in(AWAY) & ~pl.col("converts") & ~pl.col("swapped")
     sent = pl.col("sent") & away & pl.col("out_id").is_null()
     received = pl.col("received") & away & pl.col("in_id").is_null()
     facts = facts.with_columns(**{name: _record()[name] for name in ("recorded", "record_basis")})
     cases = {
-        "kept_apart": (apart, pl.coalesce("sent_asset", "received_asset", "fee_asset")),
+        "kept_apart": (pl.col("apart"), pl.coalesce("sent_asset", "received_asset", "fee_asset")),
         "transfer_fee_doubtful": (pl.col("fee_doubtful"), pl.col("sent_asset")),
         "unmatched_withdrawal": (sent, pl.col("sent_asset")),
         "unmatched_deposit": (received & ~pl.col("recorded"), pl.col("received_asset")),

@@ -102,8 +102,13 @@ _EVENTS = {
 """Question of the events: severity, what was found (kind, date), what to do."""
 
 
-def events(valued: pl.DataFrame) -> list[pl.DataFrame]:
-    """Events without a value, kept apart, with a second fee, or whose tax year depends on the clock."""
+def events(valued: pl.DataFrame, apart: pl.DataFrame) -> list[pl.DataFrame]:
+    """Events without a value, kept apart, with a second fee, or whose tax year depends on the clock.
+
+    Args:
+        valued: schemas.ledger.Events.
+        apart: event_id of those kept apart (`transforms.stands.kept_apart`).
+    """
     kind = pl.col("kind")
     cash = [pl.col(side).is_in(FIAT).fill_null(value=True) for side in ("received_asset", "sent_asset")]
     unpriced = ~pl.all_horizontal(cash) & pl.col("usd_value").is_null() & ~kind.is_in([*UNVALUED, "fee"])
@@ -114,7 +119,7 @@ def events(valued: pl.DataFrame) -> list[pl.DataFrame]:
     cases = {
         "price_missing": unpriced,
         "fee_price_missing": fee_unpriced,
-        "kept_apart": kind.is_in(KEPT_APART),
+        "kept_apart": pl.col("event_id").is_in(apart["event_id"].implode()),
         "loss_not_booked": kind.is_in(["theft", "loss"]),
         "second_fee": (kind == "fee") & (pl.col("event_id") != pl.col("fact_id")),
         "year_boundary": boundary,
@@ -311,6 +316,16 @@ _MOVED = {
         "blocking",
         "{} is one side alone of a swap that the stand carries over: no basis went with it",
         "Enter the swap as one event in the universal format, or book this event by hand (overrides.csv, field kind).",
+    ),
+    "collateral_pledged": (
+        "info",
+        "{} is pledged and not returned: held outside, not disposed of, never recommended",
+        "Compare with the lender's statement; a liquidation is a sale (overrides.csv, field kind).",
+    ),
+    "collateral_unknown": (
+        "blocking",
+        "{} came back as collateral that the books never saw leave: its basis is unknown",
+        "Ask for the file with the pledge, or give its history (opening_lots.csv).",
     ),
     "own_transfer_order": (
         "info",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from schemas.fields import KEPT_APART, PLEDGES
 from schemas.inputs import POSITIONS
 
 
@@ -33,3 +34,11 @@ def chosen(rows: pl.DataFrame, positions: pl.DataFrame) -> pl.DataFrame:
     )
     known = stand(rows, positions)
     return known.with_columns(choice=pl.coalesce("choice", shipped), taken=pl.col("choice").is_not_null())
+
+
+def kept_apart(events: pl.DataFrame, positions: pl.DataFrame) -> pl.DataFrame:
+    """event_id of what is in no lot and no gain: derivatives, loans, and collateral unless the stand books it."""
+    apart = events.filter(pl.col("kind").is_in(KEPT_APART)).select("event_id", "taxpayer_id", "tax_year", "kind")
+    known = chosen(apart.with_columns(topic=pl.lit("collateral")), positions)
+    booked = pl.col("kind").is_in(PLEDGES) & (pl.col("choice") == "not_disposed")
+    return known.filter(~booked).select("event_id")
