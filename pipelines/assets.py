@@ -23,6 +23,7 @@ _QUESTIONS = {
     "transfer_questions": "transfers",
     "movement_questions": "movements",
     "book_questions": "gains",
+    "instruction_questions": "instructions",
     "return_questions": "schedule_d",
 }
 """Tables of what the stages leave open, and the asset they are written with."""
@@ -106,12 +107,18 @@ _LEDGER = [
     ),
     table_assets(
         "movement_rows",
-        {"movements": ledger.Movements, "movement_questions": review.ReviewItems},
+        {
+            "movements": ledger.Movements,
+            "picks": ledger.Picks,
+            "instruction_matches": ledger.InstructionMatches,
+            "movement_questions": review.ReviewItems,
+        },
         {
             **_events(),
             "transfers_": Read(ledger.Transfers, table="transfers"),
             **_of("account_facts", "time_zones", "stands", "asset_facts"),
             **_firm("acquisitions", "opening_lots", "lot_orders", "filed_methods", "basis_pools", "assets"),
+            **_firm("lot_picks", "instructions"),
         },
         stages.movement_rows,
         shown=("movements",),
@@ -133,6 +140,7 @@ _TAX = [
         },
         {
             "movements_": Read(ledger.Movements, table="movements"),
+            "picks": Read(ledger.Picks, asset="movements"),
             **_of("account_facts", "time_zones", "return_members", "asset_facts"),
             **_firm("basis_pools", "allocations_2025", "taxpayers", "profiles", "carry_ins", "forms_1099da", "assets"),
             "before": Read(tax.ClosingLots, "before", "closing_lots"),
@@ -191,6 +199,21 @@ _TAX = [
             **_firm("taxpayers"),
         },
         stages.digital_asset_answers,
+        group="tax",
+    ),
+    table_assets(
+        "instruction_rows",
+        {"instructions": harvest.Instructions, "instruction_questions": review.ReviewItems},
+        {
+            "instruction_matches": Read(ledger.InstructionMatches, asset="movements"),
+            "picks": Read(ledger.Picks, asset="movements"),
+            "gains": tax.Gains,
+            "lots_": Read(tax.Lots, table="lots"),
+            **_of("account_facts"),
+            **_firm("instructions", "assets"),
+        },
+        stages.instruction_rows,
+        shown=("instructions",),
         group="tax",
     ),
     table_asset("open_lots", tax.OpenLots, {"closing_lots": tax.ClosingLots}, stages.open_lots, group="tax"),

@@ -22,6 +22,7 @@ from transforms import (
     forms,
     holding,
     holdings,
+    identification,
     income,
     lots,
     movements,
@@ -132,9 +133,11 @@ def movement_rows(
     firm_lot_orders: pl.DataFrame,
     firm_filed_methods: pl.DataFrame,
     firm_basis_pools: pl.DataFrame,
+    firm_lot_picks: pl.DataFrame,
+    firm_instructions: pl.DataFrame,
     firm_assets: pl.DataFrame,
 ) -> Tables:
-    """Events to movements of units, with the method in force at each exit."""
+    """Events to movements of units, with the lots named for each disposal and the method in force at each exit."""
     moved = movements.movements(
         events_,
         transfers_,
@@ -147,16 +150,23 @@ def movement_rows(
         filed_methods=firm_filed_methods,
         basis_pools=firm_basis_pools,
         assets=asset_facts,
+        lot_picks=firm_lot_picks,
+        instructions=_named(firm_instructions, firm_assets),
     )
     return {
         "movements": moved.movements,
-        "movement_questions": pl.concat(questions.movements(moved.questions)),
+        "picks": moved.picks,
+        "instruction_matches": moved.matches,
+        "movement_questions": pl.concat(
+            [*questions.movements(moved.questions), *questions.identification(moved.unidentified)]
+        ),
     }
 
 
 def lot_book(
     night: Night,
     movements_: pl.DataFrame,
+    picks: pl.DataFrame,
     account_facts: pl.DataFrame,
     time_zones: pl.DataFrame,
     return_members: pl.DataFrame,
@@ -175,8 +185,16 @@ def lot_book(
     """Movements to lots, pieces and the closing lots of each year, rolled on from the year before the run's first."""
     first, last = min(night.years), max(night.years)
     universal = movements.universal_taxpayers(firm_basis_pools)
+    sales = movements_.filter(pl.col("movement") == "dispose").select("movement_id", "tax_year")
     now = _book_inputs(
-        [movements_.drop("sequence"), firm_profiles, firm_carry_ins, firm_forms_1099da, return_members],
+        [
+            movements_.drop("sequence"),
+            picks.join(sales, on="movement_id"),
+            firm_profiles,
+            firm_carry_ins,
+            firm_forms_1099da,
+            return_members,
+        ],
         [firm_basis_pools, firm_allocations_2025, firm_taxpayers, account_facts, asset_facts, time_zones],
     )
     opening = lots.no_opening()
@@ -184,7 +202,8 @@ def lot_book(
         _unchanged(now, inputs_before, first)
         opening = lots.opening_slots(before, earlier_lots.filter(pl.col("tax_year") < first), first - 1)
     allocations = _named(firm_allocations_2025, firm_assets)
-    book = lots.run(movements_, opening, universal, allocations, movements.wallets(account_facts), (first, last))
+    wallets = movements.wallets(account_facts)
+    book = lots.run(movements_, opening, universal, allocations, wallets, (first, last), picks=picks)
     years = pl.col("tax_year").is_between(first, last)
     failed = book.faults.filter(fault="lot_book_failed")
     instants = movements_.join(book.faults, on="event_id", how="semi").group_by("event_id").agg(
@@ -309,6 +328,25 @@ def digital_asset_answers(
     return forms.digital_asset_question(gains, income_, years, account_facts)
 
 
+def instruction_rows(
+    night: Night,
+    firm_instructions: pl.DataFrame,
+    firm_assets: pl.DataFrame,
+    instruction_matches: pl.DataFrame,
+    picks: pl.DataFrame,
+    gains: pl.DataFrame,
+    lots_: pl.DataFrame,
+    account_facts: pl.DataFrame,
+) -> Tables:
+    """What became of each instruction, and which picks found no units."""
+    given = _named(firm_instructions, firm_assets)
+    done = identification.outcome(given, instruction_matches, picks, gains, lots_, account_facts, night.as_of)
+    return {
+        "instructions": done.instructions,
+        "instruction_questions": pl.concat(questions.identification(done.questions)),
+    }
+
+
 def open_lots(night: Night, closing_lots: pl.DataFrame) -> pl.DataFrame:
     """What is held tonight."""
     tonight = closing_lots.filter(pl.col("tax_year") == night.as_of.year)
@@ -408,6 +446,7 @@ def review(
         *questions.balances(breaks),
         *questions.shortfalls(gains),
         *questions.donations(gains, event_values),
+        *questions.near_long_term(gains),
         *questions.holdings(holdings_),
         *questions.quarantine(quarantine),
     ]

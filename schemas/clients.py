@@ -6,6 +6,7 @@ import pandera.polars as pa
 import polars as pl
 
 from schemas.base import Table
+from schemas.fields import METHODS
 from schemas.inputs import CUSTODY, ENTITIES, ROLES, TREATMENTS
 
 
@@ -33,6 +34,7 @@ class AccountFacts(Table):
     treatment: str = pa.Field(isin=TREATMENTS)
     wallet: str
     address: str = pa.Field(nullable=True)
+    only_method: str = pa.Field(nullable=True, isin=METHODS)
     entity: str = pa.Field(isin=ENTITIES)
     taxable: bool
 

@@ -109,11 +109,21 @@ class HarvestSummary(Table):
 
 
 class Instructions(Table):
-    """An instruction and what became of it."""
+    """An instruction and what became of it: a row for each disposal that it was for, and one for what is left of it.
+
+    `event_id` null: not executed (open, expired, cancelled; `why` says it). `executed_quantity` is what the disposal
+    took of the lot for the instruction; `adequate` whether the identification counts (null: nothing to judge).
+    """
 
     instruction_id: str
+    taxpayer_id: str = pa.Field(nullable=True)
     recommendation_id: str = pa.Field(nullable=True)
+    account_id: str = pa.Field(nullable=True)
+    asset: str = pa.Field(nullable=True)
+    lot_id: str = pa.Field(nullable=True)
+    quantity: Quantity = pa.Field(nullable=True)
     event_id: str = pa.Field(nullable=True)
+    disposal_id: str = pa.Field(nullable=True)
     executed_quantity: Quantity = pa.Field(nullable=True)
     adequate: bool = pa.Field(nullable=True)
     why: str

@@ -168,7 +168,8 @@ class Accounts(Table):
     """Where units sit (required file); `account_id` names the folder under `intake/`.
 
     `custody` empty: unknown. `wallet` empty: the account is a wallet of its own. `time_zone` is that of a file whose
-    times carry none.
+    times carry none. `only_method` is the one way of choosing lots that a US broker offers: a standing order where no
+    other is in force (Reg. 1.1012-1(j)(3)(ii)); empty: it offers several, or none.
     """
 
     account_id: str = _id()
@@ -179,6 +180,7 @@ class Accounts(Table):
     wallet: str = _id(nullable=True)
     address: str = pa.Field(nullable=True)
     time_zone: str = pa.Field(nullable=True)
+    only_method: str = pa.Field(nullable=True, isin=METHODS)
 
     class Config:
         """One row an account."""

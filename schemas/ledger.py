@@ -137,10 +137,49 @@ class Movements(Table):
     basis_status: str = pa.Field(nullable=True, isin=BASIS_STATUS)
     disposal_kind: str = pa.Field(nullable=True)
     lot_method: str = pa.Field(nullable=True, isin=METHODS)
-    picked_lot_id: str = pa.Field(nullable=True)
     link: str = pa.Field(nullable=True)
 
     class Config:
         """`link` is the transfer_id of depart/arrive and the event_id of convert_out/convert_in."""
 
         unique = ["movement_id", "movement"]
+
+
+class Picks(Table):
+    """A lot that a disposal takes before its method chooses the rest, in the order of `place`.
+
+    `quantity` null: as much as the disposal and the lot have. `specific`: a pick as filed or an instruction; `deemed`:
+    the lot that the law takes a withheld fee from (Reg. 1.1012-1(j)(3)(iii)). `movement_id` is that of a movement
+    `dispose`.
+    """
+
+    taxpayer_id: str
+    movement_id: str
+    place: int = pa.Field(ge=0)
+    lot_id: str
+    quantity: Quantity = pa.Field(nullable=True, gt=0)
+    lot_method: str = pa.Field(isin=("specific", "deemed"))
+    instruction_id: str = pa.Field(nullable=True)
+
+    class Config:
+        """One lot a place."""
+
+        unique = ["movement_id", "place"]
+
+
+class InstructionMatches(Table):
+    """A disposal that an instruction was for, with the units; `adequate` null: a sale before 2025, which goes as filed."""
+
+    taxpayer_id: str
+    instruction_id: str
+    movement_id: str
+    event_id: str
+    lot_id: str
+    quantity: Quantity = pa.Field(gt=0)
+    adequate: bool = pa.Field(nullable=True)
+    why: str
+
+    class Config:
+        """One row an instruction and disposal."""
+
+        unique = ["instruction_id", "movement_id"]

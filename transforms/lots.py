@@ -23,6 +23,7 @@ import polars as pl
 
 from schemas.fields import INSTANT, MONEY, QUANTITY, UNTAXED
 from schemas.gate import conform, dtypes, empty
+from schemas.ledger import Picks
 from schemas.tax import ClosingLots, LotMoves, Lots
 from transforms.exact import from_ints, share, to_ints
 from transforms.holding import long_term_from
@@ -32,6 +33,7 @@ UNIVERSAL = "universal"
 SPLIT_ID = "allocation-2025"
 """`transfer_id` of the moves that split a universal pool into wallets on 2025-01-01 (Rev. Proc. 2024-28)."""
 NO_ZONES = pl.DataFrame(schema={"taxpayer_id": pl.String, "valid_from": pl.Date, "time_zone": pl.String})
+NO_PICKS = empty(Picks)
 SPLIT_AT = int(dt.datetime(2025, 1, 1, tzinfo=dt.UTC).timestamp()) * 1_000_000
 
 MONEY_OR_NONE: TypeAlias = int | None
@@ -89,6 +91,7 @@ def run(
     wallets: pl.DataFrame,
     years: tuple[int, int],
     zones: pl.DataFrame = NO_ZONES,
+    picks: pl.DataFrame = NO_PICKS,
 ) -> LotBook:
     """The lot book of all taxpayers over a range of tax years, in one pass.
 
@@ -101,6 +104,8 @@ def run(
         wallets: account_id, wallet, treatment; an account without a row is a taxable wallet of its own.
         years: first and last tax year; closing lots are given for each.
         zones: taxpayer_id, valid_from, time_zone: the calendar of the stamps of allocations; none is UTC.
+        picks: schemas.ledger.Picks: the lots that a disposal takes before its method. The piece of such a lot has the
+            pick's `lot_method`, also where the method took more of it.
 
     A taxpayer whose book breaks goes to `faults` (lot_book_failed) with the type of the error; the others go on.
     """
@@ -114,7 +119,7 @@ def run(
     sales = movements.filter(pl.col("movement") == "dispose").join(apart, on="account_id", how="anti")
     given = _allocations(allocations, out_of_time(allocations, sales, zones))
     with _no_garbage():
-        rows, out = _rows(ordered), _Out(roots.height)
+        rows, out = _rows(ordered, picks), _Out(roots.height)
         for taxpayer in sorted(spans.keys() | carried.keys()):
             book = _Book(
                 taxpayer, rows, out, opening.height, wallet_of, frozenset(apart["account_id"]), given.get(taxpayer, {}),
@@ -293,6 +298,9 @@ class _Slot:
 _STATUS_WEIGHT = {"known": 0, "assumed": 1, "unallocated": 2, "unknown": 3}
 
 
+_Pick: TypeAlias = tuple[str, int | None, str]
+"""A lot to be taken first, at most how many of its units (null: all), and the name of that choice."""
+_NO_PICK: list[_Pick] = []
 _Part: TypeAlias = tuple[_Slot, int, MONEY_OR_NONE, MONEY_OR_NONE]
 """What an exit took from a slot: units, basis, loss basis. (A plain tuple: the hot loop makes one a piece.)"""
 
@@ -360,19 +368,23 @@ class _Pool:
             heappush(heap, (_ORDERS[method](slot), self.serial, slot))
 
     def draw(
-        self, quantity: int, method: str, picked: str | None, year: int, sale: tuple[int, int, int] | None = None
+        self, quantity: int, method: str, picked: list[_Pick], year: int, sale: tuple[int, int, int] | None = None
     ) -> tuple[list[_Part], int]:
-        """Take units: the picked lot first, then by method; the parts, and the units that the pool lacks.
+        """Take units: the picked lots first, then by method; the parts, and the units that the pool lacks.
 
         `sale` = date, proceeds, quantity lets `taxmin` see gains and terms; without it taxmin is hifo.
         """
         parts: list[_Part] = []
-        first = [self.slots[key] for key in sorted(self.slots) if key[0] == picked] if picked is not None else []
+        for lot_id, most, _ in picked:
+            left = quantity if most is None else min(most, quantity)
+            for key in sorted(key for key in self.slots if key[0] == lot_id):
+                if left:
+                    taken = self._take(self.slots[key], left, year, parts)
+                    left, quantity = left - taken, quantity - taken
         if method == "taxmin" and sale is not None:
-            first += sorted(self.slots.values(), key=lambda slot: _taxmin(slot, *sale))
-        for slot in first:
-            if quantity and slot.quantity:
-                quantity -= self._take(slot, quantity, year, parts)
+            for slot in sorted(self.slots.values(), key=lambda slot: _taxmin(slot, *sale)):
+                if quantity:
+                    quantity -= self._take(slot, quantity, year, parts)
         heap = self._heap("hifo" if method == "taxmin" else method)
         while quantity and heap:
             slot = heap[0][2]
@@ -493,7 +505,7 @@ class _Book:
         self._pool(row).add(lot, account, quantity, basis, loss, status, self.year)
 
     def _leave(
-        self, row: int, picked: str | None = None, sale: tuple[int, int, int] | None = None
+        self, row: int, picked: list[_Pick] = _NO_PICK, sale: tuple[int, int, int] | None = None
     ) -> tuple[list[_Part], int]:
         """Units leave the row's account by the method in force; the parts, and the units that the pool lacks."""
         rows = self.rows
@@ -553,7 +565,9 @@ class _Book:
         untaxed = rows.kind[row] in UNTAXED
         amount = None if untaxed else rows.amount[row]
         sale = None if amount is None else (date, amount, quantity)
-        parts, lacking = self._leave(row, rows.picked[row], sale)
+        picked = rows.picked.get(rows.movement_id[row], _NO_PICK)
+        parts, lacking = self._leave(row, picked, sale)
+        labels = {lot_id: label for lot_id, _, label in picked}
         done = paid = 0
         for slot, units, basis, loss in _by_lot(parts):
             proceeds = None
@@ -561,11 +575,11 @@ class _Book:
                 done += units
                 proceeds = (amount if done == quantity else share(amount, done, quantity)) - paid
                 paid += proceeds
-            out.pieces.append((row, slot.lot.index, units, proceeds, basis, slot.status,
+            out.pieces.append((row, slot.lot.index, units, proceeds, basis, slot.status, labels.get(slot.lot.lot_id),
                                *_result(slot.lot, date, proceeds, basis, loss, untaxed=untaxed)))  # fmt: skip
         if lacking:
             rest = None if amount is None else amount - paid
-            out.pieces.append((row, -1, lacking, rest, None, "unknown", None, None, None, False))
+            out.pieces.append((row, -1, lacking, rest, None, "unknown", None, None, None, None, False))
 
     def _depart(self, row: int) -> None:
         rows = self.rows
@@ -585,7 +599,7 @@ class _Book:
 
     def _send(self, row: int, name: str) -> None:
         """Lots leave for a pool that is no wallet; their account stays the one they left."""
-        parts, _ = self._leave(row, self.rows.picked[row])
+        parts, _ = self._leave(row)
         if not parts:
             return
         target = self.pools[self.rows.asset[row], name]
@@ -613,7 +627,7 @@ class _Book:
             self._unknown(row, rows.quantity[row] - found)
 
     def _convert_out(self, row: int) -> None:
-        parts, _ = self._leave(row, self.rows.picked[row])
+        parts, _ = self._leave(row)
         self.converting[self.rows.link[row]] = (self.rows.asset[row], parts, self.rows.quantity[row])
 
     def _convert_in(self, row: int) -> None:
@@ -867,6 +881,7 @@ def _equal(lots: list[_Slot], rows: list[_Allocation]) -> bool:
 class _Rows(NamedTuple):
     """The movements as columns of Python values; dates are days, instants microseconds."""
 
+    picked: dict[str, list[_Pick]]
     movement: list[str]
     asset: list[str]
     account: list[str]
@@ -885,7 +900,6 @@ class _Rows(NamedTuple):
     status: list[str]
     kind: list[str | None]
     method: list[str | None]
-    picked: list[str | None]
     link: list[str]
 
 
@@ -967,7 +981,7 @@ def _movement_roots(ordered: pl.DataFrame) -> pl.DataFrame:
     ).select(_ROOT)  # fmt: skip
 
 
-def _rows(ordered: pl.DataFrame) -> _Rows:
+def _rows(ordered: pl.DataFrame, picks: pl.DataFrame) -> _Rows:
     dated = _movement_roots(ordered)
     whole: list[Any] = [
         ordered["movement"], ordered["asset"], ordered["account_id"], ordered["wallet"], ordered["movement_id"],
@@ -975,9 +989,14 @@ def _rows(ordered: pl.DataFrame) -> _Rows:
         ordered["quantity"].to_physical(), ordered["amount"].to_physical(), ordered["loss_amount"].to_physical(),
         dated["acquired_at"].to_physical(), dated["long_term_from"].to_physical(),
         dated["loss_long_term_from"].to_physical(), dated["basis_status"], ordered["disposal_kind"],
-        ordered["lot_method"], ordered["picked_lot_id"], ordered["link"],
+        ordered["lot_method"], ordered["link"],
     ]  # fmt: skip
-    return _Rows(*[column.to_list() for column in whole])
+    placed = picks.sort("movement_id", "place")
+    picked: dict[str, list[_Pick]] = defaultdict(list)
+    cells = placed["movement_id"], placed["lot_id"], to_ints(placed["quantity"]), placed["lot_method"]
+    for movement_id, *pick in zip(*cells, strict=True):
+        picked[movement_id].append(tuple(pick))
+    return _Rows(picked, *[column.to_list() for column in whole])
 
 
 def _spans(taxpayers: list[str]) -> dict[str, range]:
@@ -1080,7 +1099,7 @@ def _closing_lots(every: pl.DataFrame, closing: list[tuple[Any, ...]]) -> pl.Dat
 
 def _gains(ordered: pl.DataFrame, every: pl.DataFrame, pieces: list[tuple[Any, ...]]) -> pl.DataFrame:
     types = {"row": pl.UInt32, "root": pl.Int64, "quantity": QUANTITY, "proceeds": MONEY, "lot_basis": MONEY,
-             "basis_status": pl.String, "basis": MONEY, "gain": MONEY, "term": pl.String,
+             "basis_status": pl.String, "label": pl.String, "basis": MONEY, "gain": MONEY, "term": pl.String,
              "at_loss": pl.Boolean}  # fmt: skip
     table = _table(types, pieces)
     sale = ordered[table["row"]].select(
@@ -1092,7 +1111,7 @@ def _gains(ordered: pl.DataFrame, every: pl.DataFrame, pieces: list[tuple[Any, .
     dates = {name: pl.when("at_loss").then(f"loss_{name}").otherwise(name) for name in ("acquired_at", "date_acquired")}
     return (
         pl.concat([table.drop("row", "root"), sale, lot], how="horizontal")
-        .with_columns(pl.col("lot_method").fill_null("fifo"), **dates)
+        .with_columns(lot_method=pl.coalesce("label", "lot_method", pl.lit("fifo")), **dates)
         .select(
             "taxpayer_id", "tax_year", "account_id", "asset", "disposal_id", "event_id", "lot_id", "quantity",
             "acquired_at", "disposed_at", "date_acquired", "date_sold", "proceeds", "basis", "gain", "term",

@@ -17,6 +17,7 @@ from schemas.inputs import STANDS_FOR
 from schemas.ledger import Movements
 from transforms.exact import from_ints, share, to_ints
 from transforms.holding import long_term_from, with_tax_date, with_time_zone
+from transforms.identification import NO_INSTRUCTIONS, NO_LOT_PICKS, identify
 from transforms.ids import content_id
 from transforms.methods import WALLET_YEAR, method_at
 from transforms.stands import chosen, kept_apart
@@ -53,7 +54,14 @@ class Moved(NamedTuple):
     """See QUESTIONS: unmatched_deposit, unmatched_withdrawal, basis_missing_gift, kept_apart, transfer_fee_doubtful (a
     stated fee larger than what did not arrive: both are booked), wrapping_taxable, bridging_taxable,
     liquid_staking_taxable and liquidity_pool_taxable (nobody took a stand), stand_not_applied (one that cannot be
-    booked), own_transfer_order (likewise nobody's), collateral_pledged, collateral_unknown, filed_method_missing, basis_pool_unknown."""
+    booked), own_transfer_order (likewise nobody's), collateral_pledged, collateral_unknown,
+    filed_method_missing, basis_pool_unknown, broker_and_books_differ, custody_unknown."""
+    picks: pl.DataFrame
+    """schemas.ledger.Picks: the lots that a disposal takes before its method."""
+    matches: pl.DataFrame
+    """schemas.ledger.InstructionMatches: the disposals that the instructions were for."""
+    unidentified: pl.DataFrame
+    """See transforms.identification.QUESTIONS: picks and instructions that choose nothing, or not without doubt."""
 
 
 def movements(
@@ -69,6 +77,8 @@ def movements(
     filed_methods: pl.DataFrame,
     basis_pools: pl.DataFrame,
     assets: pl.DataFrame = NO_ASSETS,
+    lot_picks: pl.DataFrame = NO_LOT_PICKS,
+    instructions: pl.DataFrame = NO_INSTRUCTIONS,
 ) -> Moved:
     """All movements of units of all taxpayers.
 
@@ -84,8 +94,8 @@ def movements(
     Args:
         events: schemas.ledger.Events with values; a value that is null is unknown.
         transfers: schemas.ledger.Transfers; between two taxpayers lots, basis and dates go along as well (IRC 1041).
-        accounts: account_id, taxpayer_id, wallet, treatment, custody; an empty wallet is the account itself, an empty
-            treatment is taxable.
+        accounts: account_id, taxpayer_id, wallet, treatment, custody, only_method; an empty wallet is the account
+            itself, an empty treatment is taxable.
         zones: taxpayer_id, valid_from, time_zone: for instants that no event carries (donors, opening lots).
         acquisitions: acquisitions.csv: event_id, tx_id, origin, donor_basis, donor_acquired_at, value_at_transfer,
             gift_tax_adjustment.
@@ -94,6 +104,8 @@ def movements(
         lot_orders: lot_orders.csv.
         filed_methods: filed_methods.csv.
         basis_pools: basis_pools.csv: taxpayer_id, until_2025.
+        lot_picks: lot_picks.csv.
+        instructions: instructions.csv.
         assets: asset, class, represents: which tokens stand for which coin.
     """
     facts = _facts(events, transfers, accounts, zones, acquisitions, positions, assets)
@@ -104,21 +116,25 @@ def movements(
     opening = _opening(opening_lots, accounts, zones)
     ordered = _in_order(pl.concat([legs, opening], how="diagonal"))
     leaves = ordered["movement"].is_in(("dispose", "depart", "outside", "convert_out"))
-    methods = method_at(ordered.filter(leaves), lot_orders, filed_methods, accounts)
-    exits, unsaid = _own_moves(methods.exits, transfers, positions)
-    every = pl.concat([ordered.filter(~leaves), exits], how="diagonal")
+    in_wallets = accounts.drop("wallet").join(wallets(accounts).drop("treatment"), on="account_id", how="left")
+    methods = method_at(ordered.filter(leaves), lot_orders, filed_methods, in_wallets, positions)
+    named = ordered.select("movement_id", "taxpayer_id", "asset")
+    identified = identify(methods.exits, methods.told, lot_picks, instructions, in_wallets, named)
+    every = pl.concat([ordered.filter(~leaves), methods.exits], how="diagonal")
     every = conform(every, Movements).cast({"amount": MONEY, "loss_amount": MONEY}).sort("taxpayer_id", "sequence")
     undated = _asked(opening.filter("gift_undated"), "basis_missing_gift", dollars_at_stake=pl.col("stake"))
     asked = [
         *_questions(facts),
         undated,
-        unsaid,
+        _untold_moves(every, transfers, positions),
         *_unreturned(pledges),
-        _unfiled(every, methods.missing),
+        _unfiled(every, methods.missing, identified.picks),
         _asked(methods.clashes, "broker_and_books_differ"),
+        _asked(methods.custody_unknown, "custody_unknown"),
         _pools_unknown(every, basis_pools, accounts),
     ]
-    return Moved(every, pl.concat(asked).sort("question", "taxpayer_id", "tax_year", "event_id"))
+    questions = pl.concat(asked).sort("question", "taxpayer_id", "tax_year", "event_id")
+    return Moved(every, questions, identified.picks, identified.matches, identified.questions)
 
 
 def universal_taxpayers(basis_pools: pl.DataFrame) -> frozenset[str]:
@@ -542,7 +558,7 @@ def _fee(facts: pl.DataFrame) -> pl.DataFrame:
         facts, "fee", pl.when(pays).then(pl.lit("dispose")),
         amount=pl.when(own).then("own_fee_value").otherwise("fee_usd_value"),
         disposal_kind=pl.lit("fee"),
-        picked_lot_id=pl.when(own).then(pl.format("{}:received", "event_id")),
+        deemed_lot=pl.when(own).then(pl.format("{}:received", "event_id")),
     )  # fmt: skip
 
 
@@ -668,31 +684,29 @@ def _untaken(facts: pl.DataFrame) -> pl.DataFrame:
     return grouped.select(pl.col(name).cast(dtype) for name, dtype in QUESTIONS.items())
 
 
-def _own_moves(
-    exits: pl.DataFrame, transfers: pl.DataFrame, positions: pl.DataFrame
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Which units an own move takes: by the order in force or FIFO, a stand (tax rules 2.5); and who took none.
+def _untold_moves(every: pl.DataFrame, transfers: pl.DataFrame, positions: pl.DataFrame) -> pl.DataFrame:
+    """Own moves that took lots by an order, where nobody says whether it governs them (topic own_transfer).
 
     Reg. 1.1012-1(j) speaks of units "sold, disposed of, or transferred"; Rev. Proc. 2024-28 s. 3.11 means by transfer
-    one to another taxpayer; what goes to the spouse is no own move.
+    one to another taxpayer.
     """
     own = transfers.filter(pl.col("out_taxpayer_id") == pl.col("in_taxpayer_id"))
-    departs = exits.filter(movement="depart").join(own, left_on="link", right_on="transfer_id", how="semi")
-    moves = departs.select("movement_id", "taxpayer_id", "tax_year")
-    taken = chosen(moves.with_columns(topic=pl.lit("own_transfer")), positions)
-    stands = taken.with_columns(movement=pl.lit("depart")).select("movement_id", "movement", "choice", "taken")
-    joined = exits.join(stands, on=["movement_id", "movement"], how="left", maintain_order="left")
-    by_order = joined.filter(~pl.col("taken") & (pl.col("lot_method") != "fifo"))
-    asked = by_order.sort("sequence").group_by("taxpayer_id", "tax_year", maintain_order=True).agg(
+    ordered = every.filter(
+        (pl.col("movement") == "depart") & (pl.col("tax_year") >= WALLET_YEAR) & (pl.col("lot_method") != "fifo")
+    ).join(own, left_on="link", right_on="transfer_id", how="semi")
+    untaken = chosen(ordered.with_columns(topic=pl.lit("own_transfer")), positions).filter(~pl.col("taken"))
+    first = untaken.sort("sequence").group_by("taxpayer_id", "tax_year", maintain_order=True).agg(
         pl.col("event_id", "account_id", "asset").first(), events=pl.len()
     )  # fmt: skip
-    method = pl.when(pl.col("choice") == "fifo").then(pl.lit("fifo")).otherwise("lot_method")
-    return joined.with_columns(lot_method=method).drop("choice", "taken"), _asked(asked, "own_transfer_order")
+    return _asked(first, "own_transfer_order")
 
 
-def _unfiled(every: pl.DataFrame, missing: pl.DataFrame) -> pl.DataFrame:
-    """Years before 2025 with disposals whose method as filed is not on record."""
-    disposed = every.filter(movement="dispose").select("taxpayer_id", "tax_year").unique()
+def _unfiled(every: pl.DataFrame, missing: pl.DataFrame, picks: pl.DataFrame) -> pl.DataFrame:
+    """Years before 2025 with disposals whose method as filed is not on record, and that no picks identify in full."""
+    named = picks.group_by("movement_id").agg(named=pl.col("quantity").sum().cast(QUANTITY))
+    sold = every.filter(movement="dispose").join(named, on="movement_id", how="left")
+    left = sold.filter(pl.col("named").fill_null(0) < pl.col("quantity"))
+    disposed = left.select("taxpayer_id", "tax_year").unique()
     return _asked(missing.join(disposed, on=["taxpayer_id", "tax_year"], how="semi"), "filed_method_missing")
 
 

@@ -6,6 +6,7 @@ import polars as pl
 
 from schemas.fields import FIAT, KEPT_APART
 from transforms.exact import part_of, to_cents, units_text
+from transforms.holding import long_term_from
 from transforms.review import items
 
 UNVALUED = ("deposit", "withdrawal", "transfer_in", "transfer_out", "migration", *KEPT_APART)
@@ -115,7 +116,8 @@ def events(valued: pl.DataFrame, apart: pl.DataFrame) -> list[pl.DataFrame]:
     fee_unpriced = pl.col("fee_asset").is_not_null() & pl.col("fee_usd_value").is_null() & ~unpriced
     # the taxpayer's clock is at most 14 hours from any other (tax rules 1.3)
     near = [pl.col("occurred_at").dt.offset_by(by).dt.year() != pl.col("tax_year") for by in ("-14h", "14h")]
-    boundary = ~kind.is_in(UNVALUED) & pl.any_horizontal(near)
+    valued_fee = ~pl.col("fee_asset").is_in(FIAT).fill_null(value=True)  # a fee in coin is a disposal
+    boundary = (~kind.is_in(UNVALUED) | valued_fee) & pl.any_horizontal(near)
     cases = {
         "price_missing": unpriced,
         "fee_price_missing": fee_unpriced,
@@ -342,6 +344,11 @@ _MOVED = {
         "the broker was told another lot method for {} than the books say: what it was told was used",
         "Make the two agree (Notice 2025-7 s. 4.05).",
     ),
+    "custody_unknown": (
+        "warning",
+        "nobody says who holds {}: a US broker's rules were applied, another custody gives another choice of lots",
+        "Enter the custody in accounts.csv: us_broker, foreign_custodian or self.",
+    ),
     "filed_method_missing": (
         "warning",
         "sales before 2025 are booked FIFO: the method as filed is not on record",
@@ -375,6 +382,108 @@ def movements(asked: pl.DataFrame) -> list[pl.DataFrame]:
         )
         for question, (severity, message, action) in _MOVED.items()
     ]
+
+
+_IDENTIFIED = {
+    "pick_without_sale": (
+        "blocking",
+        "{} names no sale of its lot's asset in tonight's books: it chooses nothing",
+        "Correct the event_id or the lot_id in lot_picks.csv.",
+    ),
+    "pick_since_2025": (
+        "blocking",
+        "{} names a sale since 2025: it chooses nothing, for lots must be identified before the sale",
+        "If that was done, enter it in instructions.csv with its date and time (Reg. 1.1012-1(j)(2)-(3)).",
+    ),
+    "pick_exceeds_sale": (
+        "blocking",
+        "{} names more units than the sale has left: what is too much chooses nothing",
+        "Correct the quantity in lot_picks.csv by the record behind it.",
+    ),
+    "pick_without_lot": (
+        "blocking",
+        "{} names a lot that does not exist: its units went by the method as filed, else FIFO",
+        "Correct the lot_id in lot_picks.csv (table lots).",
+    ),
+    "pick_without_units": (
+        "blocking",
+        "{} names more units than the lot had in the wallet at the sale: the rest went by the method as filed, else FIFO",
+        "Compare with the record behind it: another lot, another wallet, or a move that is missing here.",
+    ),
+    "instruction_without_lot": (
+        "warning",
+        "{} names a lot that does not exist: its units went by the standing order, else FIFO",
+        "Correct the lot_id in instructions.csv (tables lots and open_lots).",
+    ),
+    "instruction_without_units": (
+        "warning",
+        "{} names more units than the lot had in the wallet at the sale: the rest went by the standing order, else FIFO",
+        "Compare with the record behind it: another lot, another wallet, or a move that is missing here.",
+    ),
+    "instruction_without_sale": (
+        "warning",
+        "{} is marked executed, but no later sale of the account and asset is on file",
+        "Ask for the account's newest file, or correct the status in instructions.csv.",
+    ),
+    "instruction_not_told": (
+        "warning",
+        "{} chooses nothing: the US broker was not told before the sale, which went by its standing order, else FIFO",
+        "If the broker was told in time, enter communicated_to_broker_at (Reg. 1.1012-1(j)(3)(ii)).",
+    ),
+    "instruction_before_2025": (
+        "warning",
+        "{} was for a sale before 2025, which goes as filed: it chooses nothing",
+        "Enter what was filed in lot_picks.csv or filed_methods.csv.",
+    ),
+    "instruction_and_broker_differ": (
+        "warning",
+        "{} was recorded before the sale, but the broker had another standing order: the instruction was used",
+        "Decide which of the two governs (Notice 2025-7 s. 4.02, 4.05) and make them agree.",
+    ),
+    "custody_unknown": (
+        "warning",
+        "{} chooses nothing: nobody says whether a US broker holds the units, and a broker would have had to be told",
+        "Enter the custody in accounts.csv: us_broker, foreign_custodian or self.",
+    ),
+}
+"""Question on specific identification: severity, what was found (the record), what to do."""
+
+
+def identification(asked: pl.DataFrame) -> list[pl.DataFrame]:
+    """Picks and instructions that choose nothing or not without doubt (`transforms.identification.QUESTIONS`)."""
+    named = asked.with_columns(file_id="record", what=pl.col("record").str.slice(0, 128))
+    return [
+        items(
+            named.filter(pl.col("question") == question),
+            question,
+            severity,
+            pl.format(message, "what"),
+            action,
+            pl.col("dollars_at_stake"),
+        )
+        for question, (severity, message, action) in _IDENTIFIED.items()
+    ]
+
+
+def near_long_term(gains: pl.DataFrame) -> list[pl.DataFrame]:
+    """Sales within a day of the first long-term day of their lot: another clock may give the other term (rules 1.3).
+
+    Args:
+        gains: schemas.tax.Gains. What is inherited is long-term whenever it is sold.
+    """
+    first = long_term_from(pl.col("date_acquired"))
+    apart = (pl.col("date_sold") - first).dt.total_days().abs()
+    clocked = pl.col("on_return") & pl.col("term").is_not_null() & (pl.col("origin") != "inheritance")
+    near = gains.filter((clocked & (apart <= 1)).fill_null(value=False))
+    by_event = near.group_by("taxpayer_id", "account_id", "asset", "tax_year", "event_id").agg(
+        pl.col("term").unique().sort().str.join(" and "),
+        pl.col("date_sold").first(),
+        stake=pl.col("gain").abs().sum(),
+        first=first.min(),
+    )
+    message = pl.format("sold on {} as {}-term; the lot is long-term from {}", "date_sold", "term", "first")
+    action = "A broker that keeps another clock may report the other term: compare with the Form 1099-DA."
+    return [items(by_event, "near_long_term", "info", message, action, pl.col("stake"))]
 
 
 def lot_book(faults: pl.DataFrame, widowed: pl.DataFrame) -> list[pl.DataFrame]:
@@ -524,8 +633,6 @@ def holdings(held: pl.DataFrame) -> list[pl.DataFrame]:
 
 
 UNUSED = {
-    "lot_picks": ("blocking", "specific identification of an earlier sale", "event_id", "lot_id"),
-    "instructions": ("blocking", "an identification of lots for a sale", "account_id", "lot_id"),
     "filed_lines": ("warning", "a line as filed", "return_id", "line"),
     "filed_lots": ("warning", "a closing lot as filed", "taxpayer_id", "asset"),
 }

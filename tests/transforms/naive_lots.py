@@ -60,7 +60,11 @@ def run(rows: list[dict[str, Any]], first: int, last: int, universal: bool = Fal
             here.sort(key=lambda u: rank(u, row.get("lot_method") or "fifo"))
             if row.get("lot_method") == "lifo":
                 here.reverse()
-            here.sort(key=lambda u: u.lot != row.get("picked_lot_id"))
+            chosen: list[Unit] = []
+            for lot, most in row.get("picks", ()):
+                of_lot = [u for u in here if u.lot == lot and not any(u is c for c in chosen)]
+                chosen += of_lot[:most]
+            here = chosen + [u for u in here if not any(u is c for c in chosen)]
             taken = here[:n]
             what = row["movement"]
             new = 0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from schemas import gate
 from schemas.inputs import Allocations2025
-from schemas.ledger import Movements
+from schemas.ledger import Movements, Picks
 from schemas.tax import ClosingLots, LotMoves, Lots
 from tests.transforms import naive_lots
 from tests.transforms.frames import frame
@@ -43,6 +43,21 @@ def movements(rows: list[dict[str, Any]]) -> pl.DataFrame:
     return frame(Movements, *filled)
 
 
+def picks(rows: list[dict[str, Any]]) -> pl.DataFrame:
+    """The picks of rows that name them: `picks` is a list of (lot, units or None)."""
+    given = [
+        {
+            "movement_id": f"{cells.get('e', f'e{n:03d}')}:{cells['leg']}",
+            "place": place,
+            "lot_id": lot,
+            "quantity": most,
+        }
+        for n, cells in enumerate(rows)
+        for place, (lot, most) in enumerate(cells.get("picks", ()))
+    ]
+    return frame(Picks, *given, taxpayer_id="jane", lot_method="specific")
+
+
 def run(
     rows: list[dict[str, Any]] | pl.DataFrame,
     last: int = 2026,
@@ -51,11 +66,15 @@ def run(
     allocations: pl.DataFrame | None = None,
     opening: pl.DataFrame | None = None,
     wallets: pl.DataFrame = NO_WALLETS,
+    picked: pl.DataFrame | None = None,
 ) -> lots.LotBook:
     moved = rows if isinstance(rows, pl.DataFrame) else movements(rows)
     opening = lots.no_opening() if opening is None else opening
     allocations = frame(Allocations2025) if allocations is None else allocations
-    book = lots.run(moved, opening, {"jane"} if universal else set(), allocations, wallets, (first, last))
+    if picked is None:
+        picked = lots.NO_PICKS if isinstance(rows, pl.DataFrame) else picks(rows)
+    pooled = {"jane"} if universal else set()
+    book = lots.run(moved, opening, pooled, allocations, wallets, (first, last), picks=picked)
     in_range = moved.filter(pl.col("tax_year").is_between(first, last))
     assert lots.conservation(in_range, opening, book, last)["holds"].all()
     return book
@@ -107,7 +126,7 @@ def test_e2_5_a_fee_withheld_from_the_units_received_comes_from_those_very_units
             row("acquire", "2024-01-10", 5, 1, asset="AB"),
             row("acquire", "2025-02-10", 10, 20, asset="AB", e="swap"),
             row("dispose", "2025-02-10", 1, 2, asset="AB", e="swap", leg="fee", disposal_kind="fee",
-                picked_lot_id="swap:received"),
+                picks=[("swap:received", None)]),
         ]
     )  # fmt: skip
     assert pieces(book, "lot_id", "gain") == [("swap:received", "0")]
@@ -167,10 +186,10 @@ DE = [  # Reg. 1.1012-1(j)(5) Examples 3 and 4
 
 @pytest.mark.parametrize(
     ("choice", "lot", "basis", "gain"),
-    [({}, "crx:received", "90", "10"), ({"picked_lot_id": "bex:received"}, "bex:received", "50", "50")],
+    [({}, "crx:received", "90", "10"), ({"picks": [("bex:received", 10)]}, "bex:received", "50", "50")],
 )
 def test_e2_9_fifo_goes_by_the_first_acquisition_not_by_the_move(
-    choice: dict[str, str], lot: str, basis: str, gain: str
+    choice: dict[str, Any], lot: str, basis: str, gain: str
 ) -> None:
     book = run([*DE, row("dispose", "2025-09-01", 10, 100, account_id="BEX", **choice)])
     assert pieces(book, "lot_id", "basis", "gain") == [(lot, basis, gain)]
@@ -386,8 +405,20 @@ def test_a_change_of_method_acts_from_its_first_sale_on() -> None:
 
 
 def test_the_picked_lot_goes_first_and_the_method_fills_the_rest() -> None:
-    sale = row("dispose", "2025-06-01", 2, 50, picked_lot_id="cheap:received")
-    assert pieces(run([*THREE, sale]), "lot_id", "proceeds") == [("cheap:received", "25"), ("old:received", "25")]
+    sale = row("dispose", "2025-06-01", 2, 50, picks=[("cheap:received", 2)])
+    assert pieces(run([*THREE, sale]), "lot_id", "proceeds", "lot_method") == [
+        ("cheap:received", "25", "specific"),
+        ("old:received", "25", "fifo"),
+    ]
+
+
+def test_picks_are_taken_in_their_order_and_each_no_more_than_it_says() -> None:
+    sale = row("dispose", "2025-06-01", 2, 50, picks=[("dear:received", "0.5"), ("nobody's", 1), ("cheap:received", 1)])
+    assert pieces(run([*THREE, sale]), "lot_id", "quantity", "lot_method") == [
+        ("dear:received", "0.5", "specific"),
+        ("cheap:received", "1", "specific"),
+        ("old:received", "0.5", "fifo"),
+    ]
 
 
 # --- units that are not there, on their way, or gone ---------------------------------------------------------------
@@ -605,8 +636,9 @@ def histories(draw: st.DrawFn) -> list[dict[str, Any]]:
             rows.append(row("acquire", str(day), units, None if cost is None else cost * units, **cells))
         elif what == "dispose":
             earlier = [r["e"] + ":received" for r in rows if r["movement"] == "acquire"]
-            picked = draw(st.sampled_from([None, None, *earlier]))
-            rows.append(row("dispose", str(day), units, 5 * units, **cells, **out, picked_lot_id=picked))
+            most = st.sampled_from([None, 1, 2])
+            named = draw(st.lists(st.tuples(st.sampled_from(["none", *earlier]), most), max_size=2))
+            rows.append(row("dispose", str(day), units, 5 * units, **cells, **out, picks=named))
         elif what == "outside":
             rows.append(row("outside", str(day), units, **cells, **out))
         elif what == "convert":
@@ -621,8 +653,16 @@ def histories(draw: st.DrawFn) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda r: str(r["occurred_at"]))
 
 
-def as_naive(moved: pl.DataFrame) -> list[dict[str, Any]]:
-    return [r | {"quantity": int(r["quantity"])} for r in moved.sort("sequence").to_dicts()]
+def as_naive(moved: pl.DataFrame, picked: pl.DataFrame) -> list[dict[str, Any]]:
+    named: dict[str, list[tuple[str, int | None]]] = {}
+    for movement, lot, most in picked.sort("place").select("movement_id", "lot_id", "quantity").iter_rows():
+        named.setdefault(movement, []).append((lot, None if most is None else int(most)))
+    return [
+        r
+        | {"quantity": int(r["quantity"])}
+        | ({"picks": named.get(r["movement_id"], [])} if r["disposal_kind"] else {})
+        for r in moved.sort("sequence").to_dicts()
+    ]
 
 
 def found(book: lots.LotBook) -> dict[tuple[str, str | None], tuple[int, Any]]:
@@ -640,8 +680,8 @@ def closing(book: lots.LotBook, year: int) -> dict[tuple[str, str, str], int]:
 @given(histories())
 def test_the_book_is_the_naive_book(rows: list[dict[str, Any]]) -> None:
     moved = movements(rows)
-    book = run(moved, first=2023, last=2027)
-    naive = naive_lots.run(as_naive(moved), 2023, 2027)
+    book = run(rows, first=2023, last=2027)
+    naive = naive_lots.run(as_naive(moved, picks(rows)), 2023, 2027)
     assert book.gains.select("disposal_id", "lot_id").is_unique().all()
     assert found(book) == naive.pieces
     assert {year: closing(book, year) for year in naive.closing} == naive.closing
@@ -650,9 +690,10 @@ def test_the_book_is_the_naive_book(rows: list[dict[str, Any]]) -> None:
 @settings(max_examples=60, deadline=None)
 @given(histories())
 def test_a_universal_pool_is_the_naive_book_with_one_pool(rows: list[dict[str, Any]]) -> None:
-    moved = movements([r for r in rows if str(r["occurred_at"]) < "2025" and r["movement"] not in ("depart", "arrive")])
-    book = run(moved, first=2023, last=2024, universal=True)
-    assert found(book) == naive_lots.run(as_naive(moved), 2023, 2024, universal=True).pieces
+    early = [r for r in rows if str(r["occurred_at"]) < "2025" and r["movement"] not in ("depart", "arrive")]
+    book = run(early, first=2023, last=2024, universal=True)
+    naive = naive_lots.run(as_naive(movements(early), picks(early)), 2023, 2024, universal=True)
+    assert found(book) == naive.pieces
 
 
 @settings(max_examples=80, deadline=None)
@@ -662,13 +703,13 @@ def test_a_run_from_a_year_s_closing_lots_gives_the_rows_of_a_full_run(
 ) -> None:
     # a third of a dollar and more: the rounding of pieces must not depend on where the run began
     odd = [r | {"amount": r["amount"] * 1000 // 7} if r.get("amount") else r for r in rows]
-    moved = movements(odd)
+    moved, named = movements(odd), picks(odd)
     wallets = pl.DataFrame({"account_id": list(WALLETS), "wallet": list(WALLETS.values())}).with_columns(
         treatment=pl.lit("taxable")
     )
-    whole = run(moved, first=2023, last=2027, universal=universal, wallets=wallets)
+    whole = run(moved, first=2023, last=2027, universal=universal, wallets=wallets, picked=named)
     opening = lots.opening_slots(whole.closing_lots, whole.lots.filter(pl.col("tax_year") <= year), year)
-    later = run(moved, first=year + 1, last=2027, universal=universal, wallets=wallets, opening=opening)
+    later = run(moved, first=year + 1, last=2027, universal=universal, wallets=wallets, opening=opening, picked=named)
     for name in ("lots", "lot_moves", "gains", "closing_lots", "conversions", "faults"):
         expected = getattr(whole, name).filter(pl.col("tax_year") > year)
         assert getattr(later, name).equals(expected), name
@@ -682,7 +723,8 @@ def test_rows_in_any_order_and_other_taxpayers_beside_change_nothing(rows: list[
                                movement_id="b" + pl.col("movement_id"))  # fmt: skip
     order = list(range(2 * moved.height))
     random.shuffle(order)
-    both, alone = run(pl.concat([moved, other])[order], first=2023), run(moved, first=2023)
+    both = run(pl.concat([moved, other])[order], first=2023, picked=picks(rows))
+    alone = run(moved, first=2023, picked=picks(rows))
     for name in ("lots", "lot_moves", "gains", "closing_lots", "faults"):
         assert getattr(both, name).filter(taxpayer_id="jane").equals(getattr(alone, name)), name
 

@@ -76,7 +76,9 @@ def asked(moved: Moved) -> list[tuple[str, str | None]]:
 
 
 def book(moved: Moved) -> lots.LotBook:
-    return lots.run(moved.movements, lots.no_opening(), set(), frame(Allocations2025), wallets(ACCOUNTS), (2009, 2026))
+    own = wallets(ACCOUNTS)
+    none = frame(Allocations2025)
+    return lots.run(moved.movements, lots.no_opening(), set(), none, own, (2009, 2026), picks=moved.picks)
 
 
 def gains(moved: Moved) -> dict[str, tuple[str, str]]:
@@ -132,7 +134,9 @@ def test_e2_5_units_withheld_from_those_received_have_no_gain_and_lower_the_proc
         BOUGHT, older, event("swap", "trade", sent="10 A", received="10 AB", fee="1 AB", value=20, fee_value=3)
     )
     assert gains(moved) == {"swap:sent": ("5", "13"), "swap:fee": ("2", "0")}
-    assert table(moved, "movement_id", "picked_lot_id")[-1] == ("swap:fee", "swap:received")
+    assert moved.picks.select("movement_id", "lot_id", "quantity", "lot_method").rows() == [
+        ("swap:fee", "swap:received", None, "deemed")
+    ]
 
 
 def test_a_purchase_with_the_fee_withheld_in_the_coin_enters_net_at_the_cash_paid() -> None:
@@ -509,8 +513,5 @@ def test_no_more_departs_than_was_sent() -> None:
 
 def test_a_fee_larger_than_what_came_in_is_an_ordinary_disposal_at_its_own_value() -> None:
     moved = move(event("swap", "trade", sent="1 A", received="1 B", fee="2 B", value=5, fee_value=11))
-    assert table(moved, "movement_id", "amount", "picked_lot_id") == [
-        ("swap:received", "5", None),
-        ("swap:sent", "-6", None),
-        ("swap:fee", "11", None),
-    ]
+    assert table(moved, "movement_id", "amount") == [("swap:received", "5"), ("swap:sent", "-6"), ("swap:fee", "11")]
+    assert moved.picks.is_empty()

@@ -106,9 +106,9 @@ def test_a_theft_is_asked_and_no_loss_is_booked() -> None:
 
 
 def test_records_that_are_not_applied_are_asked_row_by_row() -> None:
-    picks = pl.DataFrame({"event_id": ["e1", "e2"], "lot_id": ["l1", "l2"]})
-    found = questions.unused_records("lot_picks", picks)[0]
-    assert found.select("question", "severity").unique().rows() == [("record_not_applied", "blocking")]
+    lines = pl.DataFrame({"return_id": ["e1", "e2"], "line": ["l1", "l2"]})
+    found = questions.unused_records("filed_lines", lines)[0]
+    assert found.select("question", "severity").unique().rows() == [("record_not_applied", "warning")]
     assert found["item_id"].n_unique() == 2
 
 
