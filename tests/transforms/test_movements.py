@@ -119,6 +119,14 @@ def test_e2_3_a_fee_in_a_third_coin_is_a_disposal_of_it() -> None:
     assert gains(moved) == {"swap:sent": ("5", "13"), "swap:fee": ("1", "1")}
 
 
+def test_e2_3_in_full_a_fee_net_of_what_paying_it_cost() -> None:
+    # 3 C left, one of them for disposing of C: C realises 3 - 1 = 2 on 1.50, and 2 is the cost of disposing of A
+    third = event("c0", "buy", "2025-01-10", sent="1.5 USD", received="3 C", value="1.5")
+    moved = move(BOUGHT, third, event("swap", "trade", sent="10 A", received="20 B", fee="3 C", value=20, fee_value=2))
+    assert gains(moved) == {"swap:sent": ("5", "13"), "swap:fee": ("1.5", "0.5")}
+    assert ("swap:received", "acquire", "B", "20", "20") in table(moved, *CORE)
+
+
 def test_e2_4_units_withheld_from_those_given_are_given_too() -> None:
     # 9 A for 18 B and 1 A withheld: all 10 A realise 18 + 2 - 2 = 18, gain 13; B has basis 18.
     moved = move(BOUGHT, event("swap", "trade", sent="9 A", received="18 B", fee="1 A", value=18, fee_value=2))
