@@ -206,11 +206,7 @@ def lot_book(
     book = lots.run(movements_, opening, universal, allocations, wallets, (first, last), picks=picks)
     years = pl.col("tax_year").is_between(first, last)
     failed = book.faults.filter(fault="lot_book_failed")
-    instants = movements_.join(book.faults, on="event_id", how="semi").group_by("event_id").agg(
-        at=pl.col("occurred_at").min(), on=pl.col("tax_date").min()
-    )  # fmt: skip
-    faults = book.faults.join(instants, on="event_id", how="left")
-    widowed = movements.widowed(movements_).filter(years)
+    open_ends = movements.dated(book.faults, movements_), movements.widowed(movements_).filter(years)
     return {
         "lots": gate.conform(book.lots, tax.Lots),
         "lot_moves": gate.conform(book.lot_moves, tax.LotMoves),
@@ -218,7 +214,7 @@ def lot_book(
         "gains": forms.complete_gains(book.gains, account_facts, return_members, asset_facts),
         "closing_lots": gate.conform(book.closing_lots, tax.ClosingLots),
         "book_inputs": now.filter(years),
-        "book_questions": pl.concat(questions.lot_book(faults, widowed)).with_columns(
+        "book_questions": pl.concat(questions.lot_book(*open_ends)).with_columns(
             tax_year=pl.coalesce("tax_year", pl.lit(last))
         ),
         "book_balance": lots.conservation(movements_.filter(years), opening, book, last).with_columns(

@@ -154,6 +154,14 @@ def wallets(accounts: pl.DataFrame) -> pl.DataFrame:
     return accounts.select("account_id", wallet=own, treatment=treatment)
 
 
+def dated(faults: pl.DataFrame, every: pl.DataFrame) -> pl.DataFrame:
+    """Faults of the lot book with `at` and `on`: the instant and the day of the event that each is of."""
+    known = every.join(faults, on="event_id", how="semi").group_by("event_id")
+    return faults.join(
+        known.agg(at=pl.col("occurred_at").min(), on=pl.col("tax_date").min()), on="event_id", how="left"
+    )
+
+
 def widowed(every: pl.DataFrame) -> pl.DataFrame:
     """Arrivals whose departure is not there (its owner was stopped tonight): they open lots of unknown basis."""
     ends = every.filter(pl.col("movement").is_in(("depart", "arrive")))

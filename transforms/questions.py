@@ -201,13 +201,13 @@ def shortfalls(gains: pl.DataFrame) -> list[pl.DataFrame]:
         pl.col("proceeds", "quantity").sum(), pl.col("date_sold", "disposed_at").min(), none=none.any()
     )
     message = pl.format(
-        "{} of {} left on {} (event {}) for {} dollars without known basis, the first of {} such disposals",
+        "{} of {} left on {} (event {}) for {} dollars without known basis{}",
         units_text(pl.col("quantity")),
         "asset",
         "date_sold",
         "event_id",
         to_cents(pl.col("proceeds")),
-        "events",
+        _first_of_many("disposals"),
     )
     action = "Ask for the history before it (opening_lots.csv); until then these sales are left out of the return."
     stake = pl.col("stake")
@@ -226,6 +226,11 @@ def _first_of(rows: pl.DataFrame) -> pl.DataFrame:
         .group_by(key, maintain_order=True)
         .agg(pl.all().exclude("stake").first(), pl.col("stake").sum(), events=pl.col("event_id").n_unique())
     )
+
+
+def _first_of_many(what: str) -> pl.Expr:
+    many = pl.format(", the first of {} such {}", "events", pl.lit(what))
+    return pl.when(pl.col("events") > 1).then(many).otherwise(pl.lit(""))
 
 
 APPRAISAL_ABOVE = 5_000
@@ -504,13 +509,13 @@ def lot_book(faults: pl.DataFrame, widowed: pl.DataFrame) -> list[pl.DataFrame]:
     history = "A purchase or a deposit is missing before it: ask for the whole history (opening_lots.csv)."
     allocate = "Enter the allocation of Rev. Proc. 2024-28 in allocations_2025.csv; it cannot be made now."
     what = units_text(pl.col("quantity"))
-    first = "of {} on {} (event {}), the first of {} such events"
+    first, more = "of {} on {} (event {}){}", _first_of_many("events")
     return [
         items(
             uncovered,
             "move_without_lots",
             "blocking",
-            pl.format("{} moved that the books do not have: " + first, what, "asset", *named, "events"),
+            pl.format("{} moved that the books do not have: " + first, what, "asset", *named, more),
             history,
             pl.col("stake"),
         ),
@@ -518,7 +523,7 @@ def lot_book(faults: pl.DataFrame, widowed: pl.DataFrame) -> list[pl.DataFrame]:
             overdrawn,
             "account_overdrawn",
             "blocking",
-            pl.format("{} left an account that did not hold them: " + first, what, "asset", *named, "events"),
+            pl.format("{} left an account that did not hold them: " + first, what, "asset", *named, more),
             history,
             pl.col("stake"),
         ),

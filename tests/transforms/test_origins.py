@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.clients import AssetFacts, Stands
-from schemas.fields import UNTAXED
+from schemas.fields import INSTANT, UNTAXED
 from schemas.inputs import Acquisitions, LotOrders
 from schemas.ledger import EventValues
 from schemas.tax import Gains
@@ -20,6 +20,7 @@ from tests.transforms.frames import frame
 from tests.transforms.test_movements import CORE, DAY, LOT, Moved, asked, book, event, gains, move, plain, table
 from transforms import movements as mv
 from transforms import questions
+from transforms.lots import FAULTS
 
 ASSETS = frame(
     AssetFacts,
@@ -199,7 +200,21 @@ def test_an_arrival_whose_sender_was_stopped_is_named() -> None:
     pair = {"transfer_id": "t", "out_event_id": "out", "in_event_id": "in", "quantity": 1, "in_taxpayer_id": "brian"}
     every = move(out, came, transfers=[pair]).movements
     assert mv.widowed(every).is_empty()
-    assert mv.widowed(every.filter(taxpayer_id="brian"))["movement_id"].to_list() == ["in:received"]
+    alone = mv.widowed(every.filter(taxpayer_id="brian"))
+    assert alone["movement_id"].to_list() == ["in:received"]
+    faults = pl.DataFrame(schema=FAULTS | {"at": INSTANT, "on": pl.Date})
+    told = pl.concat(questions.lot_book(faults, alone))
+    assert told.select("question", "severity", "event_id").rows() == [("arrival_without_lots", "blocking", "in")]
+
+
+def test_a_move_that_the_books_cannot_cover_is_named_from_its_first_event() -> None:
+    fault = {"taxpayer_id": "t", "fault": "shortfall", "tax_year": 2025, "account_id": "a", "asset": "BTC",
+             "quantity": Decimal(2), "movement": "depart", "reason": "", "dollars_at_stake": Decimal(5)}  # fmt: skip
+    every = move(*(event(f"e{n}", "withdrawal", f"2025-03-{n:02}", sent="2 BTC") for n in (1, 2))).movements
+    faults = pl.DataFrame([fault | {"event_id": f"e{n}"} for n in (2, 1)], schema=FAULTS)
+    told = pl.concat(questions.lot_book(mv.dated(faults, every), mv.widowed(every))).row(0, named=True)
+    assert (told["event_id"], told["dollars_at_stake"]) == ("e1", Decimal(10))
+    assert told["message"].endswith("of BTC on 2025-03-01 (event e1), the first of 2 such events")
 
 
 def test_a_spouse_who_is_no_client_gives_basis_and_date_by_the_record() -> None:
