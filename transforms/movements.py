@@ -21,7 +21,7 @@ from transforms.identification import NO_INSTRUCTIONS, NO_LOT_PICKS, identify
 from transforms.ids import content_id
 from transforms.methods import WALLET_YEAR, method_at
 from transforms.stands import chosen, kept_apart
-from transforms.transfers import NO_ASSETS
+from transforms.transfers import NO_ASSETS, one_hash
 
 AWAY = ("withdrawal", "transfer_out", "deposit", "transfer_in", "migration")
 """Kinds whose units, where nothing matches them, only left or only came: no disposal, no known basis."""
@@ -55,7 +55,7 @@ class Moved(NamedTuple):
     stated fee larger than what did not arrive: both are booked), wrapping_taxable, bridging_taxable,
     liquid_staking_taxable and liquidity_pool_taxable (nobody took a stand), stand_not_applied (one that cannot be
     booked), own_transfer_order (likewise nobody's), collateral_pledged, collateral_unknown,
-    filed_method_missing, basis_pool_unknown, broker_and_books_differ, custody_unknown."""
+    record_doubtful and record_without_receipt (rows of acquisitions.csv that explain several receipts, or none), filed_method_missing, basis_pool_unknown, broker_and_books_differ, custody_unknown."""
     picks: pl.DataFrame
     """schemas.ledger.Picks: the lots that a disposal takes before its method."""
     matches: pl.DataFrame
@@ -128,6 +128,7 @@ def movements(
         undated,
         _untold_moves(every, transfers, positions),
         *_unreturned(pledges),
+        _unused(acquisitions, events),
         _unfiled(every, methods.missing, identified.picks),
         _asked(methods.clashes, "broker_and_books_differ"),
         _asked(methods.custody_unknown, "custody_unknown"),
@@ -257,15 +258,30 @@ def _coin_fee(leg: str) -> pl.Expr:
     return pl.when(pl.col("fee_asset") == pl.col(f"{leg}_asset")).then("fee_quantity")
 
 
+_RECEIPTS = ("gift_in", "inheritance", *AWAY)
+"""Kinds that acquisitions.csv explains."""
+
+
 def _with_acquisition(known: pl.DataFrame, acquisitions: pl.DataFrame, zones: pl.DataFrame) -> pl.DataFrame:
-    """Adds the firm's record of how units came in, by event id or else by transaction id, and the donor's day."""
+    """Adds the firm's record of how units came in, by event id or else by transaction, and the donor's day.
+
+    Its amounts are of one receipt: of a transaction with several the record tells of none (`record_doubtful`).
+    """
     record = ("fact_origin", "donor_basis", "donor_acquired_at", "value_at_transfer", "gift_tax_adjustment")
-    facts = acquisitions.rename({"origin": "fact_origin"})
-    for key in ("event_id", "tx_id"):
+    facts = acquisitions.rename({"origin": "fact_origin"}).with_columns(hash=one_hash("tx_id"))
+    known = known.with_columns(hash=one_hash("tx_id"))
+    for key in ("event_id", "hash"):
         of_key = facts.filter(pl.col(key) != "").unique(key, keep="last", maintain_order=True)
         known = known.join(of_key.select(key, *record), on=key, how="left", suffix=f"_{key}")
-    later = {name: pl.when(pl.col("fact_origin").is_null()).then(f"{name}_tx_id").otherwise(name) for name in record}
-    known = known.with_columns(**later).drop([f"{name}_tx_id" for name in record])
+    by_hash = pl.col("fact_origin").is_null() & pl.col("fact_origin_hash").is_not_null()
+    receipt = pl.col("kind").is_in(_RECEIPTS) & pl.col("received_asset").is_not_null()
+    known = known.with_columns(_told=by_hash & receipt).with_columns(
+        record_doubtful=pl.col("_told") & (pl.col("_told").sum().over("hash") > 1)
+    )
+    later = {
+        name: pl.when(by_hash & ~pl.col("record_doubtful")).then(f"{name}_hash").otherwise(name) for name in record
+    }
+    known = known.with_columns(**later).drop([f"{name}_hash" for name in record], "hash", "_told")
     zoned = with_time_zone(known, zones, "donor_acquired_at")
     return with_tax_date(zoned, "donor_acquired_at", name="donor_date").drop("time_zone")
 
@@ -289,7 +305,8 @@ def _with_stand(known: pl.DataFrame, positions: pl.DataFrame, assets: pl.DataFra
     known = known.join(taken, on="event_id", how="left").with_columns(carried=carry & whole, halved=carry & ~whole)
     swapped = bridged & ~pl.col("carried")
     kept = [pl.when(~swapped).then(name).alias(name) for name in ("out_id", "in_id", "moved", "inside")]
-    return known.with_columns(*kept, swapped=swapped, fee_known=pl.col("fee_known") & ~swapped)
+    fees = [(pl.col(name) & ~swapped).alias(name) for name in ("fee_known", "fee_doubtful")]
+    return known.with_columns(*kept, *fees, swapped=swapped)
 
 
 def _topic(bridged: pl.Expr) -> pl.Expr:
@@ -660,6 +677,7 @@ def _questions(facts: pl.DataFrame) -> list[pl.DataFrame]:
             pl.col("recorded") & pl.col("received") & pl.col("in_id").is_null() & pl.col("record_basis").is_null(),
             pl.col("received_asset"),
         ),
+        "record_doubtful": (pl.col("record_doubtful") & pl.col("in_id").is_null(), pl.col("received_asset")),
         "stand_not_applied": (pl.col("halved"), pl.coalesce("sent_asset", "received_asset")),
     }
     asked = [
@@ -707,6 +725,14 @@ def _untold_moves(every: pl.DataFrame, transfers: pl.DataFrame, positions: pl.Da
         pl.col("event_id", "account_id", "asset").first(), events=pl.len()
     )  # fmt: skip
     return _asked(first, "own_transfer_order")
+
+
+def _unused(acquisitions: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """Rows of acquisitions.csv that name no event of tonight's books."""
+    ids, hashes = events["event_id"].implode(), events.select(one_hash("tx_id"))["tx_id"].implode()
+    known = pl.any_horizontal(pl.col("event_id").is_in(ids), one_hash("tx_id").is_in(hashes)).fill_null(value=False)
+    lost = acquisitions.filter(~known)
+    return _asked(lost.with_columns(pl.coalesce("event_id", "tx_id").alias("event_id")), "record_without_receipt")
 
 
 def _unfiled(every: pl.DataFrame, missing: pl.DataFrame, picks: pl.DataFrame) -> pl.DataFrame:

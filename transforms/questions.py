@@ -321,7 +321,7 @@ _MOVED = {
     ),
     "stand_not_applied": (
         "blocking",
-        "{} is one side alone of a swap that the stand carries over: no basis went with it",
+        "{} is one side alone of a swap that the stand would carry over: of a trade it went at its value, of a wrap without basis",
         "Enter the swap as one event in the universal format, or book this event by hand (overrides.csv, field kind).",
     ),
     "collateral_pledged": (
@@ -333,6 +333,16 @@ _MOVED = {
         "blocking",
         "{} came back as collateral that the books never saw leave: its basis is unknown",
         "Ask for the file with the pledge, or give its history (opening_lots.csv).",
+    ),
+    "record_doubtful": (
+        "blocking",
+        "{} came in by a transaction with several receipts: the record of acquisitions.csv tells of none of them",
+        "Give each receipt its own row with its event_id.",
+    ),
+    "record_without_receipt": (
+        "warning",
+        "a row of acquisitions.csv names no event of tonight's books: it explains nothing",
+        "Correct its event_id or tx_id.",
     ),
     "own_transfer_order": (
         "info",

@@ -128,6 +128,11 @@ def _treatment(accounts: pl.DataFrame, account_id: pl.Series) -> pl.Series:
     return known["treatment"].fill_null("taxable")
 
 
+def one_hash(tx_id: str) -> pl.Expr:
+    """A transaction's id as one text, however a file writes it."""
+    return pl.col(tx_id).str.to_lowercase().str.strip_prefix("0x")
+
+
 def _coins(assets: pl.DataFrame) -> pl.DataFrame:
     """asset, coin: the coin that each token of one-to-one classes stands for."""
     return assets.filter(pl.col("class").is_in(ONE_TO_ONE) & pl.col("represents").is_not_null()).select(
@@ -153,7 +158,7 @@ def _ends(events: pl.DataFrame, kinds: tuple[str, ...], side: str, coins: pl.Dat
         pl.col("tax_year").alias(f"{end}_year"),
         pl.col("kind").is_in((*_GIVEN, *_TAKEN)).alias(f"{end}_gift"),
         pl.when(pl.col("fee_asset") == pl.col(f"{side}_asset")).then("fee_quantity").alias(f"{end}_fee"),
-        pl.col("tx_id").str.to_lowercase().str.strip_prefix("0x").alias("hash"),
+        one_hash("tx_id").alias("hash"),
         *(["wed"] if end == "in" else []),
     )
 
@@ -170,8 +175,9 @@ def _couples(members: pl.DataFrame) -> pl.DataFrame:
 def _wed(acquisitions: pl.DataFrame) -> pl.Expr:
     """Whether the firm's record of a receipt says that it came from the spouse."""
     wed = acquisitions.filter(pl.col("origin") == "spouse")
-    by = [pl.col(key).is_in(wed[key].drop_nulls().implode()).fill_null(value=False) for key in ("event_id", "tx_id")]
-    return pl.any_horizontal(by)
+    hashes = wed.select(one_hash("tx_id"))["tx_id"].drop_nulls().implode()
+    by = pl.col("event_id").is_in(wed["event_id"].drop_nulls().implode()), one_hash("tx_id").is_in(hashes)
+    return pl.any_horizontal(*(of.fill_null(value=False) for of in by))
 
 
 def _scored(pairs: pl.DataFrame, score: pl.Expr, matched_by: str, couples: pl.DataFrame) -> pl.DataFrame:

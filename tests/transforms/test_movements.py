@@ -334,7 +334,7 @@ def test_a_gift_keeps_the_donor_s_basis_and_period(record: Any, basis: str, loss
 def test_a_gift_without_the_donor_s_basis_is_unknown_and_asked(record: dict[str, Any]) -> None:
     moved = move(GIFT, acquisitions=given(**record))
     assert table(moved, "amount", "loss_amount", "basis_status") == [(None, None, "unknown")]
-    assert asked(moved) == [("basis_missing_gift", "gift")]
+    assert [ask for ask in asked(moved) if ask[1] == "gift"] == [("basis_missing_gift", "gift")]
 
 
 def test_a_gift_whose_value_when_given_is_not_known_has_no_basis_yet() -> None:

@@ -229,6 +229,23 @@ def test_a_spouse_who_is_no_client_gives_basis_and_date_by_the_record() -> None:
     assert table(moved, *LOT) == [("4000", "4000", DAY(2020, 1, 1), day, day, "spouse", "known")]
 
 
+def test_a_record_by_transaction_is_of_one_receipt_however_the_hash_is_written() -> None:
+    record = frame(
+        Acquisitions,
+        {"tx_id": "0xAB", "origin": "gift", "donor_basis": 40, "donor_acquired_at": "2020-01-01T18:00:00"},
+        {"event_id": "gone", "origin": "gift", "donor_basis": 1},
+    )
+    one = event("g1", "gift_in", "2025-06-02", received="1 A", value=50, tx_id="ab")
+    alone = move(one, acquisitions=record)
+    assert table(alone, "amount") == [("40",)]
+    assert asked(alone) == [("record_without_receipt", "gone")]
+    # the basis of 40 is of the whole receipt: given to both of two it would be deducted twice
+    two = event("g2", "gift_in", "2025-06-02", received="2 A", value=100, tx_id="0xab", account_id="b")
+    both = move(one, two, acquisitions=record)
+    assert table(both, "amount", "basis_status") == [(None, "unknown")] * 2
+    assert [q for q, _ in asked(both)].count("record_doubtful") == 2
+
+
 # --- purchases, exchanges, income: what E2.1-E2.6 leave to say -----------------------------------------------------------
 
 
