@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 from decimal import Decimal
 from typing import Any
@@ -14,12 +15,13 @@ from hypothesis import strategies as st
 from schemas.clients import AssetFacts, Stands
 from schemas.fields import INSTANT, UNTAXED
 from schemas.inputs import Acquisitions, LotOrders
-from schemas.ledger import EventValues
+from schemas.ledger import Events, EventValues
 from schemas.tax import Gains
 from tests.transforms.frames import frame
 from tests.transforms.test_movements import CORE, DAY, LOT, Moved, asked, book, event, gains, move, plain, table
+from tests.transforms.test_transfers import NO_PAIRS
 from transforms import movements as mv
-from transforms import questions
+from transforms import questions, transfers
 from transforms.lots import FAULTS
 
 ASSETS = frame(
@@ -463,3 +465,50 @@ def test_each_unit_of_an_event_is_moved_once_in_one_order(
     assert moved["sequence"].sort().to_list() == list(range(moved.height))
     shuffle.shuffle(rows)
     assert swap(*rows, stands=stands).movements.equals(moved)
+
+
+ENDS = st.lists(
+    st.tuples(st.booleans(), st.sampled_from(["a", "b", "c"]), st.integers(1, 4), st.integers(0, 1), st.integers(0, 300),
+              st.sampled_from([None, "h1", "h2"])),
+    max_size=9,
+)  # fmt: skip
+OWNER = {"a": "jane", "b": "jane", "c": "brian"}
+WED = pl.DataFrame(
+    [("j", year, who) for year in (2024, 2025) for who in ("jane", "brian")], schema=transfers.NO_COUPLES.schema,
+    orient="row",
+)  # fmt: skip
+
+
+@settings(max_examples=80, deadline=None)
+@given(ENDS, st.randoms(use_true_random=False))
+def test_moves_between_own_and_the_spouse_s_accounts_take_each_unit_once_and_in_order(
+    ends: list[tuple[Any, ...]], shuffle: random.Random
+) -> None:
+    rows = []
+    start = dt.datetime(2024, 12, 31, 22, 0)
+    for n, (out, account, units, fee, minutes, tx) in enumerate(ends):
+        at = (start + dt.timedelta(minutes=minutes)).isoformat()
+        leg = {"sent": f"{units * 1000 + fee} A"} if out else {"received": f"{units * 1000} A"}
+        who = {"taxpayer_id": OWNER[account], "account_id": account, "tx_id": tx, "value": 5}
+        rows.append(event(f"e{n}", "withdrawal" if out else "deposit", at, fact_id=f"e{n}", **leg, **who))
+
+    def book_of(events: list[dict[str, Any]]) -> Moved:
+        known = frame(Events, *events)
+        accounts = pl.DataFrame({"account_id": [*OWNER], "treatment": ["taxable"] * 3})
+        found = transfers.match(known, NO_PAIRS, accounts, WED)
+        return move(*events, transfers=found.transfers.to_dicts())
+
+    moved = book_of(rows).movements
+    units = dict(moved.group_by("event_id").agg(pl.col("quantity").sum()).rows())
+    assert units == {e["event_id"]: Decimal(e.get("sent_quantity") or e["received_quantity"]) for e in rows}
+    left, came = (moved.filter(movement=movement) for movement in ("depart", "arrive"))
+    linked = left.join(came, on="link", validate="1:1")
+    assert linked.height == left.height == came.height
+    assert linked.filter(
+        (pl.col("sequence") > pl.col("sequence_right")) | (pl.col("quantity") != pl.col("quantity_right"))
+    ).is_empty()
+    assert moved["sequence"].n_unique() == moved.height
+    for _, own in moved.group_by("taxpayer_id"):  # the order over all is each one's own order
+        assert own.sort("sequence").equals(own.sort("tax_year", "occurred_at", "sequence"))
+    shuffle.shuffle(rows)
+    assert book_of(rows).movements.equals(moved)
