@@ -183,6 +183,57 @@ def test_whether_the_order_governs_own_moves_is_a_stand() -> None:
 # --- spouses (IRC 1041; tax rules 2.4) -----------------------------------------------------------------------------------
 
 
+HERS = event("b", "buy", "2020-05-01", sent="1000 USD", received="10 A", value=1000)
+TO_HIM = event("out", "withdrawal", "2025-06-01", sent="4 A", value=50)
+HIS = event("in", "deposit", "2025-06-02", received="4 A", taxpayer_id="brian", account_id="c")
+WEDDED = {"transfer_id": "t", "out_event_id": "out", "in_event_id": "in", "quantity": 4, "in_taxpayer_id": "brian"}
+
+
+def test_lots_basis_and_dates_go_to_the_spouse_and_back_without_a_gain() -> None:
+    # bought by her in 2020 at 100 each; he sells one for 60 in 2025: a long-term loss of 40 on her basis, though the
+    # coins were worth 12.50 each when they came (no second basis: IRC 1041(b)(2), 1015(e)); one goes back to her
+    back = event("out2", "withdrawal", "2025-08-01", sent="1 A", value=9, taxpayer_id="brian", account_id="c")
+    came = event("in2", "deposit", "2025-08-02", received="1 A", account_id="b")
+    again = {
+        "transfer_id": "u",
+        "out_event_id": "out2",
+        "in_event_id": "in2",
+        "quantity": 1,
+        "out_taxpayer_id": "brian",
+    }
+    sale = event(
+        "s", "sell", "2025-07-01", sent="1 A", received="60 USD", value=60, taxpayer_id="brian", account_id="c"
+    )
+    made = book(move(HERS, TO_HIM, HIS, sale, back, came, transfers=[WEDDED, again]))
+    piece = made.gains.row(0, named=True)
+    assert (made.gains.height, piece["taxpayer_id"], plain(piece["basis"]), plain(piece["gain"]), piece["term"]) == (
+        1, "brian", "100", "-40", "long",
+    )  # fmt: skip
+    held = made.closing_lots.filter(tax_year=2025).sort("account_id")
+    assert held.select("taxpayer_id", "account_id", "location", "quantity", "basis", "date_acquired").rows() == [
+        ("jane", "a", "account", Decimal(6), Decimal(600), DAY(2020, 5, 1)),
+        ("jane", "b", "account", Decimal(1), Decimal(100), DAY(2020, 5, 1)),
+        ("brian", "c", "account", Decimal(2), Decimal(200), DAY(2020, 5, 1)),
+    ]
+    assert made.faults.is_empty()
+
+
+def test_a_gift_goes_to_the_spouse_with_both_of_its_bases() -> None:
+    # E2.7 given on to the spouse: a sale for 5,000 is a loss of 1,000 from 6,000, one for 12,000 a gain of 2,000
+    record = frame(
+        Acquisitions,
+        {"event_id": "g", "origin": "gift", "donor_basis": 10000, "donor_acquired_at": "2020-01-01T18:00:00"},
+    )
+    present = event("g", "gift_in", "2025-03-01", received="1 A", value=6000)
+    out, came = TO_HIM | {"sent_quantity": "1"}, HIS | {"received_quantity": "1"}
+    for proceeds, gain, term in ((5000, "-1000", "short"), (8000, "0", "long"), (12000, "2000", "long")):
+        sale = event("s", "sell", "2025-09-01", sent="1 A", received=f"{proceeds} USD", value=proceeds,
+                     taxpayer_id="brian", account_id="c")  # fmt: skip
+        moved = move(present, out, came, sale, acquisitions=record, transfers=[WEDDED | {"quantity": 1}])
+        piece = book(moved).gains.row(0, named=True)
+        assert (plain(piece["gain"]), piece["term"], piece["origin"]) == (gain, term, "gift")
+
+
 def test_a_departure_in_another_calendar_comes_before_its_arrival() -> None:
     # 00:10 on New Year's Day in New York is still the old year where the spouse lives: the units left before they came
     out = event("out", "withdrawal", "2025-01-01T05:10:00", sent="1 A", value=1)
