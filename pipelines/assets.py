@@ -88,7 +88,7 @@ _LEDGER = [
         {
             "legs": intake.Legs,
             "prices_": Read(ledger.Prices, table="prices"),
-            **_of("account_facts", "time_zones"),
+            **_of("account_facts", "time_zones", "stands"),
             **_firm("assets", "overrides"),
         },
         stages.events,
@@ -98,7 +98,11 @@ _LEDGER = [
     table_assets(
         "moves",
         {"transfers": ledger.Transfers, "transfer_questions": review.ReviewItems},
-        {**_events(), **_of("account_facts"), **_firm("overrides")},
+        {
+            **_events(),
+            **_of("account_facts", "return_members", "asset_facts"),
+            **_firm("acquisitions", "overrides"),
+        },
         stages.moves,
         shown=("transfers",),
         group="ledger",
@@ -114,7 +118,7 @@ _LEDGER = [
         {
             **_events(),
             "transfers_": Read(ledger.Transfers, table="transfers"),
-            **_of("account_facts", "time_zones", "stands"),
+            **_of("account_facts", "time_zones", "stands", "asset_facts"),
             **_firm("acquisitions", "opening_lots", "lot_orders", "filed_methods", "basis_pools", "assets"),
             **_firm("lot_picks", "instructions"),
         },
@@ -251,6 +255,7 @@ _REVIEW = [
             "raw_rows": Read(intake.RowFaults, table="raw_rows"),
             "legs": intake.Legs,
             "gains": tax.Gains,
+            "event_values": Read(ledger.EventValues, table="events"),
             "holdings_": Read(harvest.Holdings, table="holdings"),
             "quarantine": Quarantine,
             **_of("account_facts"),

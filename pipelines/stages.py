@@ -37,6 +37,7 @@ from transforms.law.parameters import LAW_VERSION
 from transforms.methods import WALLET_YEAR
 from transforms.review import inbox
 from transforms.sources.registry import NETTED, REGROUP
+from transforms.stands import kept_apart
 
 RETURN = ["return_id", "tax_year"]
 Tables = dict[str, pl.DataFrame]
@@ -50,6 +51,7 @@ def events(
     firm_assets: pl.DataFrame,
     firm_overrides: pl.DataFrame,
     prices_: pl.DataFrame,
+    stands: pl.DataFrame,
 ) -> Tables:
     """Legs of all files to canonical, dated and valued events."""
     settings = folder.settings(night)
@@ -74,7 +76,11 @@ def events(
         "events": valued,
         "event_sources": built.sources.join(valued.select("event_id"), on="event_id", how="semi"),
         "event_questions": pl.concat(
-            [*questions.events(valued), *questions.overrides(refused), *questions.conflicts(clashes)]
+            [
+                *questions.events(valued, kept_apart(valued, stands)),
+                *questions.overrides(refused),
+                *questions.conflicts(clashes),
+            ]
         ),
     }
 
@@ -84,27 +90,36 @@ def _named(rows: pl.DataFrame, firm_assets: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(asset_master.resolve(asset_master.master(firm_assets), pl.col("asset")).alias("asset"))
 
 
-def moves(night: Night, events_: pl.DataFrame, account_facts: pl.DataFrame, firm_overrides: pl.DataFrame) -> Tables:
+def moves(
+    night: Night,
+    events_: pl.DataFrame,
+    account_facts: pl.DataFrame,
+    return_members: pl.DataFrame,
+    asset_facts: pl.DataFrame,
+    firm_acquisitions: pl.DataFrame,
+    firm_overrides: pl.DataFrame,
+) -> Tables:
     """Withdrawals and deposits that are one move."""
     said = firm_overrides.filter(pl.col("field") == "transfer").select(one="event_id", other="value")
     single = said.filter(pl.col("other") == "none")["one"]
     both = pl.concat([said, said.select(one="other", other="one")]).select(out_event_id="one", in_event_id="other")
-    found = transfers.match(events_.filter(~pl.col("event_id").is_in(single.implode())), both, account_facts)
+    loose = events_.filter(~pl.col("event_id").is_in(single.implode()))
+    found = transfers.match(loose, both, account_facts, return_members, firm_acquisitions, asset_facts)
     owner = events_.select("event_id", "taxpayer_id", "account_id", "tax_year", "usd_value")
-    open_ends, crossing, doubtful = (
+    asked = (
         frame.join(owner, on="event_id", how="left")
-        for frame in (found.ambiguous, found.crossing, transfers.doubtful(found.transfers))
+        for frame in (found.ambiguous, found.crossing, transfers.doubtful(found.transfers), found.strangers)
     )
     paired = pl.concat([found.transfers.select(one="out_event_id"), found.transfers.select(one="in_event_id")])
     refused = said.filter(pl.col("other") != "none").join(paired, on="one", how="anti")
     unpaired = refused.select(
-        event_id="one", field=pl.lit("transfer"), why=pl.lit("the two events do not make a move between own accounts")
+        event_id="one",
+        field=pl.lit("transfer"),
+        why=pl.lit("the two events do not make a move between accounts of one owner or of a couple"),
     )
     return {
         "transfers": found.transfers,
-        "transfer_questions": pl.concat(
-            [*questions.transfers(open_ends, crossing, doubtful), *questions.overrides(unpaired)]
-        ),
+        "transfer_questions": pl.concat([*questions.transfers(*asked), *questions.overrides(unpaired)]),
     }
 
 
@@ -117,6 +132,7 @@ def movement_rows(
     firm_acquisitions: pl.DataFrame,
     firm_opening_lots: pl.DataFrame,
     stands: pl.DataFrame,
+    asset_facts: pl.DataFrame,
     firm_lot_orders: pl.DataFrame,
     firm_filed_methods: pl.DataFrame,
     firm_basis_pools: pl.DataFrame,
@@ -136,9 +152,9 @@ def movement_rows(
         lot_orders=_named(firm_lot_orders, firm_assets),
         filed_methods=firm_filed_methods,
         basis_pools=firm_basis_pools,
+        assets=asset_facts,
         lot_picks=_seen(night, firm_lot_picks, events_),
         instructions=_named(firm_instructions, firm_assets),
-        wrapping=folder.settings(night).positions.get("wrapping", "taxable"),
     )
     return {
         "movements": moved.movements,
@@ -200,6 +216,7 @@ def lot_book(
     book = lots.run(movements_, opening, universal, allocations, wallets, (first, last), time_zones, picks)
     years = pl.col("tax_year").is_between(first, last)
     failed = book.faults.filter(fault="lot_book_failed")
+    open_ends = movements.dated(book.faults, movements_), movements.widowed(movements_).filter(years)
     return {
         "lots": gate.conform(book.lots, tax.Lots),
         "lot_moves": gate.conform(book.lot_moves, tax.LotMoves),
@@ -208,7 +225,7 @@ def lot_book(
         "gains": forms.complete_gains(book.gains, account_facts, return_members, asset_facts),
         "closing_lots": gate.conform(book.closing_lots, tax.ClosingLots),
         "book_inputs": now.filter(years),
-        "book_questions": pl.concat(questions.lot_book(book.faults)).with_columns(
+        "book_questions": pl.concat(questions.lot_book(*open_ends)).with_columns(
             tax_year=pl.coalesce("tax_year", pl.lit(last))
         ),
         "book_balance": lots.conservation(movements_.filter(years), opening, book, last).with_columns(
@@ -442,6 +459,7 @@ def review(
     legs: pl.DataFrame,
     account_facts: pl.DataFrame,
     gains: pl.DataFrame,
+    event_values: pl.DataFrame,
     holdings_: pl.DataFrame,
     quarantine: pl.DataFrame,
     firm_review_answers: pl.DataFrame,
@@ -463,6 +481,7 @@ def review(
         *questions.digits(sides),
         *questions.balances(breaks),
         *questions.shortfalls(gains),
+        *questions.donations(gains, event_values),
         *questions.near_long_term(gains),
         *questions.losses(gains),
         *questions.holdings(holdings_),

@@ -62,12 +62,16 @@ class Stands(Table):
 
 
 class AssetFacts(Table):
-    """What an asset is: `collectible` for the 28 % rate, `indivisible` for what can only be sold whole."""
+    """What an asset is: `collectible` for the 28 % rate, `indivisible` for what can only be sold whole.
+
+    `represents`: the coin that a wrapped, bridged or staked token stands for.
+    """
 
     asset: str
     class_: str = pa.Field(alias="class")
     collectible: bool
     indivisible: bool
+    represents: str = pa.Field(nullable=True)
 
     class Config:
         """One row an asset."""

@@ -41,7 +41,9 @@ KEPT_APART = (
     "derivative_gain", "derivative_loss", "funding", "margin_interest",
     "borrow", "repay", "collateral_out", "collateral_in",
 )  # fmt: skip
-"""Derivative and loan kinds: asked about, never booked as gains without a stand of the firm."""
+"""Derivative and loan kinds: asked about, in no lot and no gain."""
+PLEDGES = ("collateral_out", "collateral_in")
+"""Of these, what a stand can book: units pledged and returned (topic `collateral`)."""
 UNTAXED = ("gift_out", "donation", "theft", "loss")
 """Exits without proceeds: no gain and no loss is booked, no line on Form 8949 (IRC 1015, 170; tax rules 2.4, 4.5)."""
 LOST = ("theft", "loss")

@@ -28,7 +28,9 @@ CUSTODY = ("us_broker", "foreign_custodian", "self")
 TREATMENTS = ("taxable", "ira", "hsa", "excluded")
 ROLES = ("primary", "spouse")
 TERMS = ("short", "long")
-ASSET_CLASSES = ("coin", "token", "stablecoin", "nft", "tokenized_security", "trust_share", "fiat")
+STANDS_FOR = ("wrapped", "bridged", "liquid_staking", "lp_token")
+"""Classes of tokens that stand for another coin; whether getting one is a sale is unsettled law."""
+ASSET_CLASSES = ("coin", "token", "stablecoin", "nft", "tokenized_security", "trust_share", "fiat", *STANDS_FOR)
 POOLS = ("universal", "wallet", "unknown")
 ORIGINS = ("buy", "trade", *INCOME_KINDS, "gift", "inheritance", "spouse")
 """How a lot came to be; the kinds of `schemas.fields.KINDS` where there is one."""
@@ -40,8 +42,10 @@ BUSINESS_KINDS = ("staking", "mining", "interest", "reward", "wages")
 POSITIONS: Mapping[str, tuple[str, ...]] = {
     "wrapping": ("taxable", "carry"),
     "bridging": ("taxable", "carry"),
+    "liquid_staking": ("taxable", "carry"),
     "liquidity_pool": ("taxable", "carry"),
     "own_transfer": ("order", "fifo"),
+    "collateral": ("apart", "not_disposed"),
     **{f"{kind}_nii": ("yes", "no") for kind in INCOME_KINDS if kind != "wages"},
     **{f"{kind}_business": ("no", "yes") for kind in BUSINESS_KINDS},
 }
@@ -196,7 +200,8 @@ class Accounts(Table):
 class Assets(Table):
     """What the firm knows of an asset; wins over the shipped list. `chain` and `contract` as in a CAIP-19 id.
 
-    `collectible` and `indivisible` empty: yes for an nft, no for every other class.
+    `collectible` and `indivisible` empty: yes for an nft, no for every other class. `represents` is the coin that a
+    wrapped, bridged or staked token stands for; empty: as shipped, else none.
     """
 
     asset: str = pa.Field(str_length={"min_value": 1, "max_value": 128})
@@ -207,6 +212,7 @@ class Assets(Table):
     class_: str = pa.Field(alias="class", isin=ASSET_CLASSES)
     collectible: bool = pa.Field(nullable=True)
     indivisible: bool = pa.Field(nullable=True)
+    represents: str = pa.Field(nullable=True)
 
     class Config:
         """One row an asset and contract: an asset may live on several chains."""
@@ -580,7 +586,7 @@ class PlatformCost:
 class FirmSettings:
     """`firm.toml`. `assumed` names the assumptions that the file leaves to their defaults.
 
-    `platforms` always has the row `default`; `positions` has the firm's stand on every topic of `POSITIONS`.
+    `platforms` always has the row `default`; `positions` has the stands that the firm took, by topic of `POSITIONS`.
     """
 
     name: str
@@ -596,6 +602,6 @@ class FirmSettings:
     platforms: Mapping[str, PlatformCost] = field(
         default_factory=lambda: {"default": PlatformCost(Decimal(60), Decimal(20))}
     )
-    positions: Mapping[str, str] = field(default_factory=lambda: {t: choices[0] for t, choices in POSITIONS.items()})
+    positions: Mapping[str, str] = field(default_factory=dict)
     alerts: Mapping[str, str] = field(default_factory=dict)
     assumed: tuple[str, ...] = ()

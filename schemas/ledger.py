@@ -60,6 +60,11 @@ class EventYears(Table):
     event_id: str
     taxpayer_id: str
     tax_year: int
+class EventValues(Table):
+    """The columns of `Events` that tell what an event was worth."""
+
+    event_id: str
+    usd_value: Money = pa.Field(nullable=True)
 
 
 class EventSources(Table):
@@ -73,9 +78,11 @@ class EventSources(Table):
 
 
 class Transfers(Table):
-    """A move between two accounts of the firm's clients: the withdrawal and the deposit that are one fact.
+    """A move between two accounts of a client or of a couple: the withdrawal and the deposit that are one fact.
 
-    `score` 0-100; `quantity` is what arrived; `fee_quantity` the part of what left that did not arrive.
+    `score` 0-100; `quantity` is what arrived; `fee_quantity` the part of what left that did not arrive. `in_asset`
+    where another token of the same coin arrived than the `asset` that left (a bridge). Two taxpayers are spouses, or
+    the firm says so (IRC 1041).
     """
 
     transfer_id: str
@@ -84,6 +91,7 @@ class Transfers(Table):
     out_taxpayer_id: str
     in_taxpayer_id: str
     asset: str
+    in_asset: str = pa.Field(nullable=True)
     quantity: Quantity = pa.Field(gt=0)
     fee_quantity: Quantity = pa.Field(ge=0)
     score: int = pa.Field(ge=0, le=100)

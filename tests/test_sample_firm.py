@@ -545,6 +545,34 @@ def test_orchard_an_llc_has_lots_but_no_individual_tax(tonight: Mart) -> None:
     assert verdict(tonight, "orchard") == "entity_or_excluded"
 
 
+# --- Lena and Omar -----------------------------------------------------------------------------------------------
+
+
+def test_lena_s_coins_go_to_omar_with_basis_and_date(tonight: Mart) -> None:
+    """4 ETH for 10,000 + 20: 2,505 each; 2 go to the spouse, no gain and no line (IRC 1041)."""
+    sql = "select out_taxpayer_id, in_taxpayer_id, asset, quantity, score, matched_by from transfers where out_taxpayer_id = 'lena'"
+    assert tonight.rows(sql) == [("lena", "omar", "ETH", 2, 99, "hash")]
+    assert sold(tonight, "lena-gemini", 2025) == []
+    assert tonight.one("select count(*) from form_8949 where return_id = 'lena-omar' and tax_year = 2025") == 0
+    assert held(tonight, "lena-gemini") == [("ETH", 2, 5_010, date(2024, 2, 5))]
+    sql = "select from_account_id, to_account_id, quantity, basis from lot_moves where to_account_id = 'omar-wallet'"
+    assert tonight.rows(sql) == [("lena-gemini", "omar-wallet", 2, 5_010)]
+
+
+def test_omar_sells_lena_s_coin_long_term(tonight: Mart) -> None:
+    """Bought by Lena on 5 February 2024, his since March 2025, sold in January 2026: the period tacks."""
+    piece = (date(2026, 1, 15), "ETH", 1, 3_505, 2_505, 1_000, "long")
+    assert sold(tonight, "omar-wallet", 2026) == [piece]
+    assert held(tonight, "omar-wallet") == [
+        ("ETH", 1, 2_505, date(2024, 2, 5)),
+        ("ETH", 1, 3_000, date(2025, 6, 2)),
+    ]
+    assert lines(tonight, "lena-omar", 2026) == (0, 1_000, 1_000)
+    # 100,000 - 32,200 = 67,800: 2,480 + 12 % x 43,000; the gain lies in the 0 % bracket
+    assert tax(tonight, "lena-omar", 2026)[0] == usd("7,640")
+    assert asked(tonight, "lena") | asked(tonight, "omar") <= {"year_boundary"}
+
+
 # --- Hal ---------------------------------------------------------------------------------------------------------
 
 
@@ -684,6 +712,7 @@ def test_every_unit_bought_is_sold_or_held(tonight: Mart) -> None:
         where quantity <> coalesce(gone, 0) + coalesce(kept, 0)"""
     assert tonight.one("select count(*) from lots") == 48  # counted in the files by hand
     assert tonight.one("select count(*) from lots") == 49  # counted in the files by hand
+    assert tonight.one("select count(*) from lots") == 47  # counted in the files by hand
     assert tonight.one(sql) == 0
 
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from schemas.fields import FIAT
 from schemas.gate import conform
-from schemas.inputs import Assets
+from schemas.inputs import STANDS_FOR, Assets
 
 _COINS = (
     "BTC", "ETH", "SOL", "ADA", "XRP", "LTC", "BCH", "BSV", "BTG", "DOGE", "DOT", "KSM", "AVAX", "ATOM", "ALGO", "XLM",
@@ -43,18 +43,6 @@ _STABLECOINS = {
     "EURC": ("eip155:1/0x1abaea1f7c830bd89acc67ec4af516284b1bc33c",),
 }
 _TOKENS = {
-    "WETH": (
-        "eip155:1/0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2",
-        "eip155:137/0x7ceb23fd6bc0add59e62ac25578270cff1b9f619",
-        "eip155:8453/0x4200000000000000000000000000000000000006",
-    ),
-    "WBTC": (
-        "eip155:1/0x2260fac5e5542a773aa44fbcfedf7c193bc2c599",
-        "eip155:137/0x1bfd67037b42cf73acf2047067bd4f2c47d9bfd6",
-    ),
-    "cbBTC": ("eip155:1/0xcbb7c0000ab88b473b1f5afd9ef808440eed33bf",),
-    "cbETH": ("eip155:1/0xbe9895146f7af43049ca1c1ae358b0541ea49704",),
-    "wstETH": ("eip155:1/0x7f39c581f595b53c5cb19bd0b3f8da6c935e2ca0",),
     "LINK": ("eip155:1/0x514910771af9ca656af840dff83e8264ecf986ca",),
     "UNI": ("eip155:1/0x1f9840a85d5af5bf1d1762f925bdaddc4201f984",),
     "AAVE": ("eip155:1/0x7fc66500c84a76ad7e9c93437bfc5ac33e2ddae9",),
@@ -80,6 +68,43 @@ _TOKENS = {
     "POL": ("eip155:1/0x455e53cbb86018ac2b8092fdcd39d8444affc3f6",),
     "ARB": ("eip155:1/0xb50721bcf8d664c30412cfbc6cf7a15145234ad1",),
 }
+_STANDING_FOR: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "WETH": (
+        "wrapped",
+        "ETH",
+        (
+            "eip155:1/0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2",
+            "eip155:137/0x7ceb23fd6bc0add59e62ac25578270cff1b9f619",
+            "eip155:8453/0x4200000000000000000000000000000000000006",
+        ),
+    ),
+    "WBTC": (
+        "wrapped",
+        "BTC",
+        (
+            "eip155:1/0x2260fac5e5542a773aa44fbcfedf7c193bc2c599",
+            "eip155:137/0x1bfd67037b42cf73acf2047067bd4f2c47d9bfd6",
+        ),
+    ),
+    "cbBTC": ("wrapped", "BTC", ("eip155:1/0xcbb7c0000ab88b473b1f5afd9ef808440eed33bf",)),
+    "USDC.e": (
+        "bridged",
+        "USDC",
+        (
+            "eip155:137/0x2791bca1f2de4661ed88a30c99a7a9449aa84174",
+            "eip155:10/0x7f5c764cbc14f9669b88837ca1490cca17c31607",
+            "eip155:42161/0xff970a61a04b1ca14834a43f5de4533ebddb5cc8",
+        ),
+    ),
+    "USDbC": ("bridged", "USDC", ("eip155:8453/0xd9aaec86b65d86f6a7b5b1b0c42ffa531710b6ca",)),
+    "stETH": ("liquid_staking", "ETH", ("eip155:1/0xae7ab96520de3a18e5e111b5eaab095312d7fe84",)),
+    "wstETH": ("liquid_staking", "ETH", ("eip155:1/0x7f39c581f595b53c5cb19bd0b3f8da6c935e2ca0",)),
+    "rETH": ("liquid_staking", "ETH", ("eip155:1/0xae78736cd615f374d3085123a210448e74fc6393",)),
+    "cbETH": ("liquid_staking", "ETH", ("eip155:1/0xbe9895146f7af43049ca1c1ae358b0541ea49704",)),
+    "mSOL": ("liquid_staking", "SOL", ()),
+    "JitoSOL": ("liquid_staking", "SOL", ()),
+}
+"""Token -> class, the coin that it stands for, its contracts; whether the swap is one is unsettled (tax rules 1.4)."""
 
 _NAMES = {
     "bitcoin": "BTC", "ethereum": "ETH", "ether": "ETH", "solana": "SOL", "cardano": "ADA", "ripple": "XRP",
@@ -99,11 +124,14 @@ _NAMES = {
 
 def shipped() -> pl.DataFrame:
     """The common assets as rows of `Assets`: a row for each contract, one without a contract for every other asset."""
-    rows: list[tuple[str | None, ...]] = [(asset, asset, None, None, "coin") for asset in _COINS]
-    rows += [(asset, asset, None, None, "fiat") for asset in FIAT]
+    rows: list[tuple[str | None, ...]] = [(asset, asset, None, None, "coin", None) for asset in _COINS]
+    rows += [(asset, asset, None, None, "fiat", None) for asset in FIAT]
     for group, kind in ((_STABLECOINS, "stablecoin"), (_TOKENS, "token")):
-        rows += [(asset, asset, *place.split("/"), kind) for asset, places in group.items() for place in places]
-    columns = ["asset", "symbol", "chain", "contract", "class"]
+        rows += [(asset, asset, *place.split("/"), kind, None) for asset, places in group.items() for place in places]
+    for asset, (kind, coin, places) in _STANDING_FOR.items():
+        rows += [(asset, asset, *place.split("/"), kind, coin) for place in places]
+        rows += [] if places else [(asset, asset, None, None, kind, coin)]
+    columns = ["asset", "symbol", "chain", "contract", "class", "represents"]
     return conform(pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row"), Assets)
 
 
@@ -177,12 +205,22 @@ def _contracts(assets: pl.DataFrame) -> dict[str, str]:
 
 
 def facts(assets: pl.DataFrame) -> pl.DataFrame:
-    """(asset, class, collectible, indivisible), one row an asset of `master`, no empty cell.
+    """(asset, class, collectible, indivisible, represents), one row an asset of `master`.
+
+    `represents` (the canonical id of the coin that a wrapped, bridged, staked or pool token stands for) is the first
+    that a row names, and so is the class with it: a firm's row that only adds a contract changes neither.
 
     An nft is a collectible (28 % rate) and indivisible unless the firm says otherwise: whether it is one depends on what
     it stands for (Notice 2023-27, look-through), so the firm's row decides.
     """
     nft = pl.col("class") == "nft"
-    return assets.unique("asset", keep="first", maintain_order=True).select(
-        "asset", "class", pl.col("collectible").fill_null(nft), pl.col("indivisible").fill_null(nft)
+    named = assets.filter(pl.col("represents").is_not_null()).unique("asset", keep="first", maintain_order=True)
+    stands = named.select("asset", of_class="class", coin=resolve(assets, pl.col("represents")))
+    first = assets.unique("asset", keep="first", maintain_order=True).join(
+        stands, on="asset", how="left", maintain_order="left"
+    )
+    return first.with_columns(
+        pl.when(pl.col("class").is_in(STANDS_FOR)).then("class").otherwise(pl.coalesce("of_class", "class"))
+    ).select(
+        "asset", "class", pl.col("collectible").fill_null(nft), pl.col("indivisible").fill_null(nft), represents="coin"
     )

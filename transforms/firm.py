@@ -489,7 +489,7 @@ def _settings(document: Mapping[str, Any]) -> tuple[FirmSettings, pl.DataFrame]:
     settings = replace(
         plain,
         **{**given, "platforms": {**plain.platforms, **given["platforms"]}},
-        positions={**plain.positions, **positions},
+        positions=dict(positions),
         assumed=tuple(key for key in _ASSUMPTIONS if key not in assumptions),
     )
     return settings, _no_problems()
@@ -621,8 +621,9 @@ def zones(firm: Firm) -> pl.DataFrame:
 
 
 def stands(firm: Firm) -> pl.DataFrame:
-    """Every stand on unsettled law: `positions.csv`, and the firm's choices as rows without taxpayer from 2009 on.
+    """Every stand taken on unsettled law: `positions.csv`, and the firm's as rows without taxpayer from 2009 on.
 
+    What nobody took has no row: the shipped choice (the first of `POSITIONS`) counts, and is shown as nobody's.
     Columns taxpayer_id (null: whoever takes no stand of their own), from_year, topic, choice.
     """
     own = firm["positions"].select("taxpayer_id", "from_year", "topic", "choice")

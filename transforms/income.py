@@ -8,6 +8,7 @@ from schemas.fields import CENTS, FIAT, INCOME_KINDS
 from schemas.gate import conform
 from schemas.tax import Income
 from transforms.exact import to_cents
+from transforms.stands import stand
 
 WAGES = "W-2"
 """Coins on a W-2 are in the profile's wages already (tax rules 2.3): counted there, never here."""
@@ -54,25 +55,6 @@ def income(events: pl.DataFrame, facts: pl.DataFrame, members: pl.DataFrame, pos
         return_id=pl.coalesce("return_id", "taxpayer_id"),
     )
     return conform(typed, Income).sort("event_id")
-
-
-def stand(rows: pl.DataFrame, positions: pl.DataFrame) -> pl.DataFrame:
-    """`rows` (taxpayer_id, tax_year, topic) with `choice`: the taxpayer's latest stand on the topic by that year.
-
-    A position without a taxpayer is the firm's default and only fills the blanks.
-    """
-    known = positions.select("taxpayer_id", "topic", "from_year", "choice").sort("from_year")
-    own = known.filter(pl.col("taxpayer_id").is_not_null())
-    firm = known.filter(pl.col("taxpayer_id").is_null()).drop("taxpayer_id").rename({"choice": "firm_choice"})
-    ordered = rows.with_row_index("_order").with_columns(pl.col("tax_year").cast(pl.Int64)).sort("tax_year")
-    joined = _latest(_latest(ordered, own, ["taxpayer_id", "topic"]), firm, ["topic"])
-    return joined.with_columns(choice=pl.coalesce("choice", "firm_choice")).sort("_order").drop("_order", "firm_choice")
-
-
-def _latest(rows: pl.DataFrame, stands: pl.DataFrame, by: list[str]) -> pl.DataFrame:
-    return rows.join_asof(
-        stands, left_on="tax_year", right_on="from_year", by=by, strategy="backward", check_sortedness=False
-    ).drop("from_year", strict=False)
 
 
 def by_return(rows: pl.DataFrame) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from schemas.clients import Stands
 from schemas.fields import MONEY
 from schemas.gate import empty
 from transforms.holding import with_tax_date, with_time_zone
-from transforms.income import stand
+from transforms.stands import stand
 
 WALLET_YEAR = 2025
 """From 2025-01-01 lots are kept wallet by wallet and identified before the sale (Reg. 1.1012-1(j))."""

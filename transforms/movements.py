@@ -5,18 +5,23 @@ Here the law of fees, proceeds and basis is applied, event by event; which lots 
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from schemas.fields import FIAT, INCOME_KINDS, KEPT_APART, MONEY, QUANTITY, UNTAXED
+from schemas.fields import FIAT, INCOME_KINDS, MONEY, PLEDGES, QUANTITY, UNTAXED
 from schemas.gate import conform
+from schemas.inputs import STANDS_FOR
 from schemas.ledger import Movements
 from transforms.exact import from_ints, share, to_ints
 from transforms.holding import long_term_from, with_tax_date, with_time_zone
 from transforms.identification import NO_INSTRUCTIONS, NO_LOT_PICKS, identify
 from transforms.ids import content_id
 from transforms.methods import WALLET_YEAR, method_at
+from transforms.stands import chosen, kept_apart
+from transforms.transfers import NO_ASSETS, one_hash
 
 AWAY = ("withdrawal", "transfer_out", "deposit", "transfer_in", "migration")
 """Kinds whose units, where nothing matches them, only left or only came: no disposal, no known basis."""
@@ -35,7 +40,9 @@ QUESTIONS: dict[str, Any] = {
     "tax_year": pl.Int64,
     "event_id": pl.String,
     "dollars_at_stake": MONEY,
+    "events": pl.Int64,
 }
+"""`events`: of how many events the question is; `event_id` is the first of them."""
 
 
 class Moved(NamedTuple):
@@ -44,9 +51,11 @@ class Moved(NamedTuple):
     movements: pl.DataFrame
     """schemas.ledger.Movements, sorted by taxpayer and sequence."""
     questions: pl.DataFrame
-    """See QUESTIONS: unmatched_deposit, unmatched_withdrawal, basis_missing_gift, wrapping_taxable, kept_apart,
-    transfer_fee_doubtful (a stated fee larger than what did not arrive: both are booked), ambiguous_transfer (a pair
-    over two taxpayers), filed_method_missing, basis_pool_unknown, broker_and_books_differ, custody_unknown."""
+    """See QUESTIONS: unmatched_deposit, unmatched_withdrawal, basis_missing_gift, kept_apart, transfer_fee_doubtful (a
+    stated fee larger than what did not arrive: both are booked), wrapping_taxable, bridging_taxable,
+    liquid_staking_taxable and liquidity_pool_taxable (nobody took a stand), stand_not_applied (one that cannot be
+    booked), own_transfer_order (likewise nobody's), collateral_pledged, collateral_unknown,
+    record_doubtful and record_without_receipt (rows of acquisitions.csv that explain several receipts, or none), filed_method_missing, basis_pool_unknown, broker_and_books_differ, custody_unknown."""
     picks: pl.DataFrame
     """schemas.ledger.Picks: the lots that a disposal takes before its method."""
     matches: pl.DataFrame
@@ -67,37 +76,43 @@ def movements(
     lot_orders: pl.DataFrame,
     filed_methods: pl.DataFrame,
     basis_pools: pl.DataFrame,
+    assets: pl.DataFrame = NO_ASSETS,
     lot_picks: pl.DataFrame = NO_LOT_PICKS,
     instructions: pl.DataFrame = NO_INSTRUCTIONS,
-    wrapping: str = "taxable",
 ) -> Moved:
     """All movements of units of all taxpayers.
 
-    `sequence` is the order within a taxpayer: tax year, instant, then at one instant acquisitions, departures,
-    arrivals, conversions out and in, disposals and exits to the outside; then event id, the sent leg before the fee.
-    A deposit dated before its withdrawal pulls the departure to its own instant: units left before they arrived.
+    `sequence` is one order of all taxpayers' movements, since lots pass between spouses: tax year, instant, then at one
+    instant acquisitions, departures, arrivals, conversions out and in, disposals and exits to the outside; then event
+    id, the sent leg before the fee. A deposit dated before its withdrawal, or in an earlier tax year by the clock of
+    another owner, pulls the departure to its own instant: units left before they arrived.
+
+    A swap of a coin and a token that stands for it (wrapped, bridged, staked, a pool's) is a trade or carries basis and
+    date over, by the stand on its topic (`POSITIONS`): what the kinds wrap and unwrap say, a trade of the two, or a
+    transfer of which another token arrived.
 
     Args:
         events: schemas.ledger.Events with values; a value that is null is unknown.
-        transfers: schemas.ledger.Transfers.
+        transfers: schemas.ledger.Transfers; between two taxpayers lots, basis and dates go along as well (IRC 1041).
         accounts: account_id, taxpayer_id, wallet, treatment, custody, only_method; an empty wallet is the account
             itself, an empty treatment is taxable.
         zones: taxpayer_id, valid_from, time_zone: for instants that no event carries (donors, opening lots).
         acquisitions: acquisitions.csv: event_id, tx_id, origin, donor_basis, donor_acquired_at, value_at_transfer,
             gift_tax_adjustment.
         opening_lots: opening_lots.csv. They enter at their own `acquired_at`, whatever its year.
-        positions: positions.csv; topic `wrapping`, choice `carry` or `taxable`, by taxpayer and from_year; topic
-            `own_transfer`, choice `order` or `fifo`, without a taxpayer the firm's.
+        positions: schemas.clients.Stands: those of the clients and, without a taxpayer, the firm's.
         lot_orders: lot_orders.csv.
         filed_methods: filed_methods.csv.
         basis_pools: basis_pools.csv: taxpayer_id, until_2025.
         lot_picks: lot_picks.csv.
         instructions: instructions.csv.
-        wrapping: the firm's default stand on wrapping.
+        assets: asset, class, represents: which tokens stand for which coin.
     """
-    facts = _facts(events, transfers, accounts, zones, acquisitions, positions, wrapping)
-    ours = facts.filter(~pl.col("kind").is_in(KEPT_APART))
-    legs = pl.concat([_sent(ours), _received(ours), _fee(ours), _fee_inside(ours)], how="diagonal")
+    facts = _facts(events, transfers, accounts, zones, acquisitions, positions, assets)
+    ours = facts.filter(~pl.col("apart"))
+    pledges = _pledged(ours)
+    parts = [_sent(ours), _received(ours), *_bridged(ours), pledges, _fee(ours), _fee_inside(ours)]
+    legs = pl.concat(parts, how="diagonal")
     opening = _opening(opening_lots, accounts, zones)
     ordered = _in_order(pl.concat([legs, opening], how="diagonal"))
     leaves = ordered["movement"].is_in(("dispose", "depart", "outside", "convert_out"))
@@ -111,6 +126,9 @@ def movements(
     asked = [
         *_questions(facts),
         undated,
+        _untold_moves(every, transfers, positions),
+        *_unreturned(pledges),
+        _unused(acquisitions, events),
         _unfiled(every, methods.missing, identified.picks),
         _asked(methods.clashes, "broker_and_books_differ"),
         _asked(methods.custody_unknown, "custody_unknown"),
@@ -137,6 +155,20 @@ def wallets(accounts: pl.DataFrame) -> pl.DataFrame:
     return accounts.select("account_id", wallet=own, treatment=treatment)
 
 
+def dated(faults: pl.DataFrame, every: pl.DataFrame) -> pl.DataFrame:
+    """Faults of the lot book with `at` and `on`: the instant and the day of the event that each is of."""
+    known = every.join(faults, on="event_id", how="semi").group_by("event_id")
+    return faults.join(
+        known.agg(at=pl.col("occurred_at").min(), on=pl.col("tax_date").min()), on="event_id", how="left"
+    )
+
+
+def widowed(every: pl.DataFrame) -> pl.DataFrame:
+    """Arrivals whose departure is not there (its owner was stopped tonight): they open lots of unknown basis."""
+    ends = every.filter(pl.col("movement").is_in(("depart", "arrive")))
+    return ends.filter(movement="arrive").join(ends.filter(movement="depart"), on="link", how="anti")
+
+
 # --- what is known of an event -------------------------------------------------------------------------------------
 
 
@@ -147,14 +179,13 @@ def _facts(
     zones: pl.DataFrame,
     acquisitions: pl.DataFrame,
     positions: pl.DataFrame,
-    wrapping: str,
+    assets: pl.DataFrame,
 ) -> pl.DataFrame:
     """Events with wallet, transfer, record of acquisition, and which of their legs are units (not fiat)."""
     known = events.join(wallets(accounts).drop("treatment"), on="account_id", how="left").with_columns(
         wallet=pl.coalesce("wallet", "account_id")
     )
     known = _with_acquisition(_with_transfer(known, events, transfers), acquisitions, zones)
-    known = _with_stand(known, positions, wrapping)
     sent, received, fee = (pl.col(f"{leg}_asset").is_in(FIAT).not_().fill_null(value=False) for leg in _LEGS)
     cash_fee = pl.when(pl.col("fee_asset") == "USD").then(pl.col("fee_quantity").cast(MONEY))
     known = known.with_columns(
@@ -162,7 +193,12 @@ def _facts(
         received=received,
         fee=fee,
         fee_value=pl.coalesce("fee_usd_value", cash_fee, pl.lit(0, MONEY)),
-    ).with_columns(converts=_converts(), bought=_bought())
+    )
+    known = _with_stand(known, positions, assets).with_columns(
+        converts=_converts(),
+        bought=_bought(),
+        apart=pl.col("event_id").is_in(kept_apart(events, positions)["event_id"].implode()),
+    )
     return _with_own_fee_value(known.with_columns(netted=_netted(), own_fee=_own_fee()))
 
 
@@ -170,26 +206,23 @@ _LEGS = ("sent", "received", "fee")
 
 
 def _with_transfer(known: pl.DataFrame, events: pl.DataFrame, transfers: pl.DataFrame) -> pl.DataFrame:
-    """Adds out_id, moved, inside, fee_doubtful, arrives_* (of a withdrawal), in_id, fee_known (of a deposit), crossing.
+    """Adds, of a withdrawal, out_id, moved, inside, fee_doubtful, arrives_*; of a deposit in_id, fee_known.
 
-    Units that went to another taxpayer are no own move: both ends stay unmatched.
+    Over a bridge a withdrawal has `becomes` and `becomes_value` (the token that arrived), a deposit `was`, `was_value`.
     """
-    crossing = pl.col("out_taxpayer_id") != pl.col("in_taxpayer_id")
-    pairs = _with_fees(transfers, events).with_columns(crossing=crossing)
-    own = pairs.filter(~crossing)
-    out = own.select(
-        "moved", "inside", "fee_doubtful", "arrives_at", "arrives_on", "arrives_in", event_id="out_event_id",
-        out_id="transfer_id",
+    pairs = _with_fees(transfers, events)
+    out = pairs.select(
+        "moved", "inside", "fee_doubtful", "arrives_at", "arrives_on", "arrives_in", "becomes_value",
+        event_id="out_event_id", out_id="transfer_id", becomes="in_asset",
     )  # fmt: skip
-    into = own.select("fee_known", event_id="in_event_id", in_id="transfer_id")
-    others = pairs.filter(crossing)
-    ends = pl.concat([others["out_event_id"], others["in_event_id"]]).implode()
+    bridge = pl.col("in_asset").is_not_null()
+    into = pairs.select(
+        "fee_known", "was_value", event_id="in_event_id", in_id="transfer_id", was=pl.when(bridge).then("asset")
+    )
     return (
         known.join(out, on="event_id", how="left")
         .join(into, on="event_id", how="left")
-        .with_columns(
-            pl.col("fee_doubtful", "fee_known").fill_null(value=False), crossing=pl.col("event_id").is_in(ends)
-        )
+        .with_columns(pl.col("fee_doubtful", "fee_known").fill_null(value=False))
     )
 
 
@@ -199,10 +232,12 @@ def _with_fees(transfers: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     A fee that an end states in the moved coin and that is no more than what did not arrive is a part of it, not a
     second fee; `fee_known` says so of the deposit's own. A larger one is booked beside it, in doubt.
     """
-    left = events.select(out_event_id="event_id", left="sent_quantity", out_fee=_coin_fee("sent"))
+    left = events.select(
+        out_event_id="event_id", left="sent_quantity", out_fee=_coin_fee("sent"), was_value="usd_value"
+    )
     came = events.select(
         in_event_id="event_id", in_fee=_coin_fee("received"), arrives_at="occurred_at", arrives_on="tax_date",
-        arrives_in="tax_year",
+        arrives_in="tax_year", becomes_value="usd_value",
     )  # fmt: skip
     gap, out_fee, in_fee = pl.col("gap"), pl.col("out_fee"), pl.col("in_fee")
     return (
@@ -223,31 +258,80 @@ def _coin_fee(leg: str) -> pl.Expr:
     return pl.when(pl.col("fee_asset") == pl.col(f"{leg}_asset")).then("fee_quantity")
 
 
+_RECEIPTS = ("gift_in", "inheritance", *AWAY)
+"""Kinds that acquisitions.csv explains."""
+
+
 def _with_acquisition(known: pl.DataFrame, acquisitions: pl.DataFrame, zones: pl.DataFrame) -> pl.DataFrame:
-    """Adds the firm's record of how units came in, by event id or else by transaction id, and the donor's day."""
+    """Adds the firm's record of how units came in, by event id or else by transaction, and the donor's day.
+
+    Its amounts are of one receipt: of a transaction with several the record tells of none (`record_doubtful`).
+    """
     record = ("fact_origin", "donor_basis", "donor_acquired_at", "value_at_transfer", "gift_tax_adjustment")
-    facts = acquisitions.rename({"origin": "fact_origin"})
-    for key in ("event_id", "tx_id"):
+    facts = acquisitions.rename({"origin": "fact_origin"}).with_columns(hash=one_hash("tx_id"))
+    known = known.with_columns(hash=one_hash("tx_id"))
+    for key in ("event_id", "hash"):
         of_key = facts.filter(pl.col(key) != "").unique(key, keep="last", maintain_order=True)
         known = known.join(of_key.select(key, *record), on=key, how="left", suffix=f"_{key}")
-    later = {name: pl.when(pl.col("fact_origin").is_null()).then(f"{name}_tx_id").otherwise(name) for name in record}
-    known = known.with_columns(**later).drop([f"{name}_tx_id" for name in record])
+    by_hash = pl.col("fact_origin").is_null() & pl.col("fact_origin_hash").is_not_null()
+    receipt = pl.col("kind").is_in(_RECEIPTS) & pl.col("received_asset").is_not_null()
+    known = known.with_columns(_told=by_hash & receipt).with_columns(
+        record_doubtful=pl.col("_told") & (pl.col("_told").sum().over("hash") > 1)
+    )
+    later = {
+        name: pl.when(by_hash & ~pl.col("record_doubtful")).then(f"{name}_hash").otherwise(name) for name in record
+    }
+    known = known.with_columns(**later).drop([f"{name}_hash" for name in record], "hash", "_told")
     zoned = with_time_zone(known, zones, "donor_acquired_at")
     return with_tax_date(zoned, "donor_acquired_at", name="donor_date").drop("time_zone")
 
 
-def _with_stand(known: pl.DataFrame, positions: pl.DataFrame, wrapping: str) -> pl.DataFrame:
-    """Adds `wrapping`: the taxpayer's stand in the event's year, else the firm's."""
-    stands = positions.filter(topic="wrapping").select("taxpayer_id", tax_year="from_year", wrapping="choice")
-    stands = stands.with_columns(pl.col("tax_year").cast(pl.Int64)).sort("tax_year")
-    joined = known.sort("tax_year").join_asof(stands, on="tax_year", by="taxpayer_id", check_sortedness=False)
-    return joined.with_columns(pl.col("wrapping").fill_null(wrapping))
+def _with_stand(known: pl.DataFrame, positions: pl.DataFrame, assets: pl.DataFrame) -> pl.DataFrame:
+    """Adds topic, taken, carried, halved, swapped: what the stand on its topic makes of a swap [law unsettled].
+
+    `carried`: basis and date go over to the other token. `halved`: they would, but the event is one side of the swap
+    alone. `swapped`: an end of a bridge that is a taxable trade, so that its transfer is none.
+    """
+    stands = assets.filter(pl.col("class").is_in(STANDS_FOR)).select("asset", "class", coin="represents")
+    for side, asset in (("gave", pl.coalesce("sent_asset", "was")), ("got", pl.coalesce("received_asset", "becomes"))):
+        of_side = stands.rename({name: f"{side}_{name}" for name in ("class", "coin")})
+        known = known.with_columns(asset.alias(side)).join(of_side, left_on=side, right_on="asset", how="left")
+    bridged = pl.col("becomes").is_not_null() | pl.col("was").is_not_null()
+    known = known.with_columns(topic=_topic(bridged))
+    concerned = known.filter(pl.col("topic").is_not_null()).select("event_id", "taxpayer_id", "tax_year", "topic")
+    taken = chosen(concerned, positions).select("event_id", "choice", "taken")
+    carry = (pl.col("choice") == "carry").fill_null(value=False)
+    whole = bridged | (pl.col("sent") & pl.col("received"))
+    known = known.join(taken, on="event_id", how="left").with_columns(carried=carry & whole, halved=carry & ~whole)
+    swapped = bridged & ~pl.col("carried")
+    kept = [pl.when(~swapped).then(name).alias(name) for name in ("out_id", "in_id", "moved", "inside")]
+    fees = [(pl.col(name) & ~swapped).alias(name) for name in ("fee_known", "fee_doubtful")]
+    return known.with_columns(*kept, *fees, swapped=swapped)
+
+
+def _topic(bridged: pl.Expr) -> pl.Expr:
+    """The topic of `POSITIONS` that an event falls under; null for all that is settled.
+
+    A trade counts where one side is the coin that the other stands for: two tokens of one coin are a market's trade.
+    """
+    kin = (pl.col("gave_coin") == pl.col("got")) | (pl.col("got_coin") == pl.col("gave"))
+    pool, staked, moved = (
+        (pl.col("gave_class") == kind).fill_null(value=False) | (pl.col("got_class") == kind).fill_null(value=False)
+        for kind in ("lp_token", "liquid_staking", "bridged")
+    )
+    traded = (pl.col("kind") == "trade") & (kin.fill_null(value=False) | pool)
+    return (
+        pl.when(~(bridged | traded | pl.col("kind").is_in(_WRAPS))).then(None)
+        .when(pool).then(pl.lit("liquidity_pool"))
+        .when(staked).then(pl.lit("liquid_staking"))
+        .when(bridged | moved).then(pl.lit("bridging"))
+        .otherwise(pl.lit("wrapping"))
+    )  # fmt: skip
 
 
 def _converts() -> pl.Expr:
-    """Both sides are units and the swap is none: a migration, or a wrap where that is the stand [law unsettled]."""
-    carried = pl.col("kind").is_in(_WRAPS) & (pl.col("wrapping") == "carry")
-    return pl.col("sent") & pl.col("received") & ((pl.col("kind") == "migration") | carried)
+    """Both sides are units and the swap is none: a migration, or where that is the stand."""
+    return pl.col("sent") & pl.col("received") & ((pl.col("kind") == "migration") | pl.col("carried"))
 
 
 def _bought() -> pl.Expr:
@@ -303,17 +387,21 @@ def _leg(facts: pl.DataFrame, leg: str, movement: pl.Expr, **columns: pl.Expr) -
 
 
 def _sent(facts: pl.DataFrame) -> pl.DataFrame:
-    """What left: all costs of an exchange lower the proceeds of what was given (Reg. 1.1001-7(b)(2))."""
+    """What left: all costs of an exchange lower the proceeds of what was given (Reg. 1.1001-7(b)(2)).
+
+    Over a taxable bridge all that left is given for what arrived, at its value there (Reg. 1.1001-7(b)(4)).
+    """
     away = pl.col("out_id").is_not_null()
-    leaves = pl.col("kind").is_in(AWAY) | (pl.col("kind").is_in(_WRAPS) & (pl.col("wrapping") == "carry"))
+    leaves = pl.col("kind").is_in(AWAY) & ~pl.col("swapped") | (pl.col("kind").is_in(_WRAPS) & pl.col("halved"))
     movement = (
-        pl.when(~pl.col("sent")).then(None)
+        pl.when(~pl.col("sent") | pl.col("kind").is_in(PLEDGES)).then(None)
         .when(away).then(pl.lit("depart"))
         .when("converts").then(pl.lit("convert_out"))
         .when(leaves).then(pl.lit("outside"))
         .otherwise(pl.lit("dispose"))
     )  # fmt: skip
-    early = away & (pl.col("arrives_at") < pl.col("occurred_at"))
+    sooner, same = (compare(pl.col("arrives_in"), pl.col("tax_year")) for compare in (pl.Expr.__lt__, pl.Expr.__eq__))
+    early = away & (sooner | (same & (pl.col("arrives_at") < pl.col("occurred_at"))))
     disposed = movement == "dispose"
     named = pl.col("kind").is_in((*UNTAXED, *_WRAPS, "spend", "fee", "sell")) & ~(
         pl.col("received") & (pl.col("kind") == "sell")
@@ -321,13 +409,14 @@ def _sent(facts: pl.DataFrame) -> pl.DataFrame:
     to_cash = pl.col("received_asset").is_in(FIAT).fill_null(value=False)
     kind = pl.when(named).then("kind").when(to_cash).then(pl.lit("sell")).otherwise(pl.lit("trade"))
     cost = pl.coalesce("own_fee_value", "fee_value")
+    worth = pl.when("swapped").then(pl.coalesce("becomes_value", "usd_value")).otherwise("usd_value")
     return _leg(
         facts, "sent", movement,
         occurred_at=pl.when(early).then("arrives_at").otherwise("occurred_at"),
         tax_date=pl.when(early).then("arrives_on").otherwise("tax_date"),
         tax_year=pl.when(early).then("arrives_in").otherwise("tax_year"),
         quantity=pl.when(away).then("moved").otherwise("sent_quantity"),
-        amount=pl.when(disposed & ~pl.col("kind").is_in(UNTAXED)).then(pl.col("usd_value") - cost),
+        amount=pl.when(disposed & ~pl.col("kind").is_in(UNTAXED)).then(worth - cost),
         disposal_kind=pl.when(disposed).then(kind),
         link=pl.when(away).then("out_id").when("converts").then("event_id"),
     )  # fmt: skip
@@ -336,7 +425,7 @@ def _sent(facts: pl.DataFrame) -> pl.DataFrame:
 def _received(facts: pl.DataFrame) -> pl.DataFrame:
     """What came in: purchases at cost with fees, exchanges and income at fair value, else by the firm's record."""
     movement = (
-        pl.when(~pl.col("received")).then(None)
+        pl.when(~pl.col("received") | pl.col("kind").is_in(PLEDGES)).then(None)
         .when(pl.col("in_id").is_not_null()).then(pl.lit("arrive"))
         .when("converts").then(pl.lit("convert_in"))
         .otherwise(pl.lit("acquire"))
@@ -345,13 +434,19 @@ def _received(facts: pl.DataFrame) -> pl.DataFrame:
     known = facts.with_columns(**_record())
     cost = pl.when("netted").then("usd_value").otherwise(pl.col("usd_value") + pl.col("fee_value"))
     valued = pl.when("bought").then(cost).when(~pl.col("recorded")).then("usd_value")
-    basis = pl.when("recorded").then("record_basis").when(pl.col("kind").is_in(AWAY)).then(None).otherwise(valued)
+    basis = (
+        pl.when("recorded").then("record_basis")
+        .when("swapped").then(pl.coalesce("usd_value", "was_value"))
+        .when(pl.col("kind").is_in(AWAY) | (pl.col("kind").is_in(_WRAPS) & pl.col("halved"))).then(None)
+        .otherwise(valued)
+    )  # fmt: skip
     gave = pl.when("recorded").then("record_loss_basis").otherwise(basis)
     quantity = pl.col("received_quantity")
     status = pl.when(basis.is_null()).then(pl.lit("unknown")).when("record_assumed").then(pl.lit("assumed"))
     dates = {name: pl.when(acquired).then(f"record_{name}") for name in _DATED}
     return _leg(
         known, "received", movement,
+        asset=pl.when(pl.col("in_id").is_not_null()).then(pl.coalesce("was", "received_asset")).otherwise("received_asset"),
         quantity=pl.when("netted").then(quantity - pl.col("fee_quantity")).otherwise(quantity),
         amount=pl.when(acquired).then(basis),
         loss_amount=pl.when(acquired).then(gave),
@@ -392,8 +487,8 @@ def _record() -> dict[str, pl.Expr]:
     basis = pl.when(gift).then(known).when(inherited).then(pl.col("value_at_transfer").cast(MONEY)).otherwise(donor)
     return {
         "recorded": applies,
-        "record_origin": pl.when(applies).then(origin).when(pl.col("kind").is_in(AWAY)).then(pl.lit("deposit"))
-        .otherwise("kind"),
+        "record_origin": pl.when(applies).then(origin).when("swapped").then(pl.lit("trade"))
+        .when(pl.col("kind").is_in(AWAY)).then(pl.lit("deposit")).otherwise("kind"),
         "record_basis": basis,
         "record_loss_basis": pl.when(dual).then(value.cast(MONEY)).otherwise(basis),
         "record_assumed": applies & ~inherited & pl.col("donor_acquired_at").is_null(),
@@ -404,6 +499,80 @@ def _record() -> dict[str, pl.Expr]:
         "record_loss_date_acquired": pl.when(dual).then("tax_date").otherwise(date),
         "record_loss_long_term_from": pl.when(dual).then(long_term_from(pl.col("tax_date"))).otherwise(long_from),
     }  # fmt: skip
+
+
+def _bridged(facts: pl.DataFrame) -> list[pl.DataFrame]:
+    """Units that came over a bridge which is no sale: what arrived is the old token, and becomes the new one there."""
+    came = facts.filter(pl.col("was").is_not_null() & pl.col("in_id").is_not_null())
+    return [
+        _leg(came, "received", pl.lit(movement), asset=pl.col(asset), link=pl.col("event_id"))
+        for movement, asset in (("convert_out", "was"), ("convert_in", "received_asset"))
+    ]
+
+
+def _pledged(facts: pl.DataFrame) -> pl.DataFrame:
+    """Collateral that is not disposed of: lots leave and the same lots come back to the account, first out first back.
+
+    A pledge that comes back in parts, or with another, moves in parts (`movement_id` with a number). What has not come
+    back lies outside; what comes back beyond that has no known basis.
+    """
+    pledges = facts.filter(pl.col("kind").is_in(PLEDGES))
+    ends = pledges.select(
+        "event_id", "taxpayer_id", "account_id", "tax_year", "occurred_at",
+        out=pl.col("kind") == "collateral_out",
+        asset=pl.when("sent").then("sent_asset").when("received").then("received_asset"),
+        quantity=pl.when("sent").then("sent_quantity").when("received").then("received_quantity"),
+    ).filter(pl.col("asset").is_not_null())  # fmt: skip
+    cells = _paired(ends)
+    names = ("event_id", "part", "units", "step", "link", "pledged_asset")
+    types = (pl.String, pl.Int64, QUANTITY, pl.String, pl.String, pl.String)
+    parts = pledges.join(pl.DataFrame(cells, schema=dict(zip(names, types, strict=True)), orient="row"), on="event_id")
+    side = pl.when(pl.col("kind") == "collateral_out").then(pl.lit("sent")).otherwise(pl.lit("received"))
+    number = pl.when(pl.col("part") > 0).then(pl.format(".{}", "part")).otherwise(pl.lit(""))
+    unknown = pl.col("step") == "acquire"
+    return _leg(
+        parts.with_columns(side=side, number=number), "sent", pl.col("step"),
+        asset=pl.col("pledged_asset"), quantity=pl.col("units"), link=pl.col("link"),
+        origin=pl.when(unknown).then(pl.lit("deposit")),
+        basis_status=pl.when(unknown).then(pl.lit("unknown")),
+        side=pl.col("side"), number=pl.col("number"),
+    ).with_columns(
+        leg="side", movement_id=pl.format("{}:{}{}", "event_id", "side", "number")
+    ).drop("side", "number")  # fmt: skip
+
+
+def _paired(ends: pl.DataFrame) -> list[tuple[Any, ...]]:
+    """Pledges and returns of an owner, account and asset, in order: event, part, units, movement, link, asset."""
+    ordered = ends.sort("tax_year", "occurred_at", ~pl.col("out"), "event_id")
+    columns = ("taxpayer_id", "account_id", "asset", "event_id", "out", "quantity")
+    waiting: defaultdict[tuple[str, str, str], deque[tuple[str, int, Decimal]]] = defaultdict(deque)
+    made: list[tuple[Any, ...]] = []
+    for taxpayer, account, asset, event_id, out, quantity in ordered.select(columns).iter_rows():
+        queue = waiting[taxpayer, account, asset]
+        if out:
+            queue.append((event_id, 0, quantity))
+            continue
+        part, left = 0, quantity
+        while left and queue:
+            pledge, done, there = queue.popleft()
+            units = min(left, there)
+            link = f"{pledge}>{event_id}"
+            made += [(pledge, done, units, "depart", link, asset), (event_id, part, units, "arrive", link, asset)]
+            part, left = part + 1, left - units
+            if there > units:
+                queue.appendleft((pledge, done + 1, there - units))
+        if left:
+            made.append((event_id, part, left, "acquire", None, asset))
+    for (_, _, asset), queue in waiting.items():
+        made += [(pledge, done, there, "outside", None, asset) for pledge, done, there in queue]
+    return made
+
+
+def _unreturned(pledges: pl.DataFrame) -> list[pl.DataFrame]:
+    return [
+        _asked(pledges.filter(movement=movement), question)
+        for movement, question in (("outside", "collateral_pledged"), ("acquire", "collateral_unknown"))
+    ]
 
 
 def _fee(facts: pl.DataFrame) -> pl.DataFrame:
@@ -480,12 +649,12 @@ _PHASES = {"acquire": 0, "depart": 1, "arrive": 2, "convert_out": 3, "convert_in
 
 
 def _in_order(rows: pl.DataFrame) -> pl.DataFrame:
-    """Adds `sequence`, the total order of a taxpayer's movements."""
+    """Adds `sequence`, one total order of all taxpayers' movements."""
     phase = pl.col("movement").replace_strict(_PHASES, return_dtype=pl.Int8)
     return (
         rows.with_columns(_phase=phase)
-        .sort("taxpayer_id", "tax_year", "occurred_at", "_phase", "event_id", pl.col("leg") == "fee", "movement")
-        .with_columns(sequence=pl.int_range(pl.len()).over("taxpayer_id"))
+        .sort("tax_year", "occurred_at", "_phase", "event_id", pl.col("leg") == "fee", "movement")
+        .with_columns(sequence=pl.int_range(pl.len()))
         .drop("_phase")
     )
 
@@ -495,24 +664,23 @@ def _in_order(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _questions(facts: pl.DataFrame) -> list[pl.DataFrame]:
     kind, stake, fee = pl.col("kind"), pl.col("usd_value"), pl.col("fee_usd_value")
-    apart, away = kind.is_in(KEPT_APART), kind.is_in(AWAY)
-    sent = pl.col("sent") & away & pl.col("out_id").is_null() & ~pl.col("converts")
-    received = pl.col("received") & away & pl.col("in_id").is_null() & ~pl.col("converts")
+    away = kind.is_in(AWAY) & ~pl.col("converts") & ~pl.col("swapped")
+    sent = pl.col("sent") & away & pl.col("out_id").is_null()
+    received = pl.col("received") & away & pl.col("in_id").is_null()
     facts = facts.with_columns(**{name: _record()[name] for name in ("recorded", "record_basis")})
-    wraps = kind.is_in(_WRAPS) & (pl.col("wrapping") != "carry") & pl.col("sent")
     cases = {
-        "kept_apart": (apart, pl.coalesce("sent_asset", "received_asset", "fee_asset")),
+        "kept_apart": (pl.col("apart"), pl.coalesce("sent_asset", "received_asset", "fee_asset")),
         "transfer_fee_doubtful": (pl.col("fee_doubtful"), pl.col("sent_asset")),
-        "ambiguous_transfer": (pl.col("crossing"), pl.coalesce("sent_asset", "received_asset")),
-        "unmatched_withdrawal": (sent & ~pl.col("crossing"), pl.col("sent_asset")),
-        "unmatched_deposit": (received & ~pl.col("crossing") & ~pl.col("recorded"), pl.col("received_asset")),
+        "unmatched_withdrawal": (sent, pl.col("sent_asset")),
+        "unmatched_deposit": (received & ~pl.col("recorded"), pl.col("received_asset")),
         "basis_missing_gift": (
             pl.col("recorded") & pl.col("received") & pl.col("in_id").is_null() & pl.col("record_basis").is_null(),
             pl.col("received_asset"),
         ),
-        "wrapping_taxable": (wraps, pl.col("sent_asset")),
+        "record_doubtful": (pl.col("record_doubtful") & pl.col("in_id").is_null(), pl.col("received_asset")),
+        "stand_not_applied": (pl.col("halved"), pl.coalesce("sent_asset", "received_asset")),
     }
-    return [
+    asked = [
         _asked(
             facts.filter(which),
             question,
@@ -521,6 +689,50 @@ def _questions(facts: pl.DataFrame) -> list[pl.DataFrame]:
         )
         for question, (which, asset) in cases.items()
     ]
+    return [*asked, _untaken(facts)]
+
+
+def _untaken(facts: pl.DataFrame) -> pl.DataFrame:
+    """Swaps on which nobody took a stand: one question a client, topic, asset and year, with the first of them."""
+    arrived = ~pl.col("sent") & pl.col("was").is_not_null()  # asked with the other end
+    swaps = facts.filter(pl.col("topic").is_not_null() & ~pl.col("taken") & ~arrived).with_columns(
+        question=pl.format("{}_taxable", "topic"), asset=pl.coalesce("sent_asset", "received_asset")
+    )
+    grouped = (
+        swaps.sort("occurred_at", "event_id")
+        .group_by("question", "taxpayer_id", "asset", "tax_year", maintain_order=True)
+        .agg(
+            pl.col("event_id", "account_id").first(),
+            dollars_at_stake=pl.col("usd_value").sum(),
+            events=pl.len(),
+        )
+    )
+    return grouped.select(pl.col(name).cast(dtype) for name, dtype in QUESTIONS.items())
+
+
+def _untold_moves(every: pl.DataFrame, transfers: pl.DataFrame, positions: pl.DataFrame) -> pl.DataFrame:
+    """Own moves that took lots by an order, where nobody says whether it governs them (topic own_transfer).
+
+    Reg. 1.1012-1(j) speaks of units "sold, disposed of, or transferred"; Rev. Proc. 2024-28 s. 3.11 means by transfer
+    one to another taxpayer.
+    """
+    own = transfers.filter(pl.col("out_taxpayer_id") == pl.col("in_taxpayer_id"))
+    ordered = every.filter(
+        (pl.col("movement") == "depart") & (pl.col("tax_year") >= WALLET_YEAR) & (pl.col("lot_method") != "fifo")
+    ).join(own, left_on="link", right_on="transfer_id", how="semi")
+    untaken = chosen(ordered.with_columns(topic=pl.lit("own_transfer")), positions).filter(~pl.col("taken"))
+    first = untaken.sort("sequence").group_by("taxpayer_id", "tax_year", maintain_order=True).agg(
+        pl.col("event_id", "account_id", "asset").first(), events=pl.len()
+    )  # fmt: skip
+    return _asked(first, "own_transfer_order")
+
+
+def _unused(acquisitions: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """Rows of acquisitions.csv that name no event of tonight's books."""
+    ids, hashes = events["event_id"].implode(), events.select(one_hash("tx_id"))["tx_id"].implode()
+    known = pl.any_horizontal(pl.col("event_id").is_in(ids), one_hash("tx_id").is_in(hashes)).fill_null(value=False)
+    lost = acquisitions.filter(~known)
+    return _asked(lost.with_columns(pl.coalesce("event_id", "tx_id").alias("event_id")), "record_without_receipt")
 
 
 def _unfiled(every: pl.DataFrame, missing: pl.DataFrame, picks: pl.DataFrame) -> pl.DataFrame:

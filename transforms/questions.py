@@ -6,7 +6,7 @@ import polars as pl
 
 from schemas.fields import FIAT, KEPT_APART
 from schemas.inputs import BUSINESS_KINDS
-from transforms.exact import to_cents, units_text
+from transforms.exact import part_of, to_cents, units_text
 from transforms.holding import long_term_from
 from transforms.income import BUSINESS, WAGES
 from transforms.review import items
@@ -100,8 +100,13 @@ _EVENTS = {
 """Question of the events: severity, what was found (kind, date), what to do."""
 
 
-def events(valued: pl.DataFrame) -> list[pl.DataFrame]:
-    """Events without a value, kept apart, with a second fee, or whose tax year depends on the clock."""
+def events(valued: pl.DataFrame, apart: pl.DataFrame) -> list[pl.DataFrame]:
+    """Events without a value, kept apart, with a second fee, or whose tax year depends on the clock.
+
+    Args:
+        valued: schemas.ledger.Events.
+        apart: event_id of those kept apart (`transforms.stands.kept_apart`).
+    """
     kind = pl.col("kind")
     cash = [pl.col(side).is_in(FIAT).fill_null(value=True) for side in ("received_asset", "sent_asset")]
     unpriced = ~pl.all_horizontal(cash) & pl.col("usd_value").is_null() & ~kind.is_in([*UNVALUED, "fee"])
@@ -113,7 +118,7 @@ def events(valued: pl.DataFrame) -> list[pl.DataFrame]:
     cases = {
         "price_missing": unpriced,
         "fee_price_missing": fee_unpriced,
-        "kept_apart": kind.is_in(KEPT_APART),
+        "kept_apart": pl.col("event_id").is_in(apart["event_id"].implode()),
         "second_fee": (kind == "fee") & (pl.col("event_id") != pl.col("fact_id")),
         "year_boundary": boundary,
     }
@@ -128,8 +133,10 @@ def events(valued: pl.DataFrame) -> list[pl.DataFrame]:
     return found
 
 
-def transfers(ambiguous: pl.DataFrame, crossing: pl.DataFrame, doubtful: pl.DataFrame) -> list[pl.DataFrame]:
-    """Moves that could be paired in several ways, that cross into or out of an IRA, or that rest on amounts alone."""
+def transfers(
+    ambiguous: pl.DataFrame, crossing: pl.DataFrame, doubtful: pl.DataFrame, strangers: pl.DataFrame
+) -> list[pl.DataFrame]:
+    """Moves that could be paired in several ways, that cross into or out of an IRA, that rest on amounts, that left a client."""
     name = "Name the other event in overrides.csv: field transfer, value the event_id (or none)."
     stake = pl.col("usd_value")
     return [
@@ -156,30 +163,54 @@ def transfers(ambiguous: pl.DataFrame, crossing: pl.DataFrame, doubtful: pl.Data
             "transfer_doubtful",
             "warning",
             pl.format(
-                "paired by time and a near amount alone; {} is booked as a fee", units_text(pl.col("fee_quantity"))
+                "paired by time and {}amount alone; {} is booked as a fee",
+                pl.when(pl.col("out_taxpayer_id") != pl.col("in_taxpayer_id"))
+                .then(pl.lit("with the spouse's account by "))
+                .when(pl.col("in_asset").is_not_null())
+                .then(pl.format("with {} on another chain by ", pl.col("in_asset").str.slice(0, 64)))
+                .otherwise(pl.lit("a near ")),
+                units_text(pl.col("fee_quantity")),
             ),
             name,
+            stake,
+        ),
+        items(
+            strangers,
+            "between_clients",
+            "warning",
+            pl.lit("one transaction between two clients who share no return: nothing was moved from one to the other"),
+            "Say what it was: spouse in acquisitions.csv (also incident to divorce), a gift or a sale by overrides of kind.",
             stake,
         ),
     ]
 
 
 def shortfalls(gains: pl.DataFrame) -> list[pl.DataFrame]:
-    """Disposals of units that the books do not have, or whose basis is unknown: they are in no return yet."""
-    missing = gains.filter(pl.col("gain").is_null() & pl.col("proceeds").is_not_null())
+    """Disposals of units that the books do not have, or whose basis is unknown: they are in no return yet.
+
+    One item an account and asset, with the first such disposal: what is missing is missing before it. The pieces, each
+    with its own amounts, stand in `gains`.
+    """
+    none = pl.col("lot_id").is_null()
+    missing = gains.filter(none | (pl.col("gain").is_null() & pl.col("proceeds").is_not_null()))
     by_event = missing.group_by("taxpayer_id", "account_id", "asset", "tax_year", "event_id").agg(
-        pl.col("proceeds", "quantity").sum(), pl.col("date_sold").min(), none=pl.col("lot_id").is_null().any()
+        pl.col("proceeds", "quantity").sum(), pl.col("date_sold", "disposed_at").min(), none=none.any()
     )
     message = pl.format(
-        "{} sold on {} for {} dollars without known basis",
+        "{} of {} left on {} (event {}) for {} dollars without known basis{}",
         units_text(pl.col("quantity")),
+        "asset",
         "date_sold",
+        "event_id",
         to_cents(pl.col("proceeds")),
+        _first_of_many("disposals"),
     )
-    action = "Ask for the purchase history (opening_lots.csv); until then the sale is left out of the return."
+    action = "Ask for the history before it (opening_lots.csv); until then these sales are left out of the return."
+    stake = pl.col("stake")
+    sold = by_event.rename({"disposed_at": "at"}).with_columns(stake="proceeds")
     return [
-        items(by_event.filter("none"), "shortfall", "blocking", message, action, pl.col("proceeds")),
-        items(by_event.filter(~pl.col("none")), "basis_unknown", "blocking", message, action, pl.col("proceeds")),
+        items(_first_of(sold.filter("none")), "shortfall", "blocking", message, action, stake),
+        items(_first_of(sold.filter(~pl.col("none"))), "basis_unknown", "blocking", message, action, stake),
     ]
 
 
@@ -382,6 +413,66 @@ def receipts(income: pl.DataFrame, profiles: pl.DataFrame, stands: pl.DataFrame)
             pl.col("lacking"),
         ),
     ]
+def _first_of(rows: pl.DataFrame) -> pl.DataFrame:
+    """The first row (by `at`) of each client, account and asset, with how many `events` there are and their `stake`."""
+    key = ["taxpayer_id", "account_id", "asset"]
+    return (
+        rows.sort("at", "event_id", nulls_last=True)
+        .group_by(key, maintain_order=True)
+        .agg(pl.all().exclude("stake").first(), pl.col("stake").sum(), events=pl.col("event_id").n_unique())
+    )
+
+
+def _first_of_many(what: str) -> pl.Expr:
+    many = pl.format(", the first of {} such {}", "events", pl.lit(what))
+    return pl.when(pl.col("events") > 1).then(many).otherwise(pl.lit(""))
+
+
+APPRAISAL_ABOVE = 5_000
+"""Dollars of deduction for one kind of property in a year above which an appraisal is needed (IRC 170(f)(11)(C))."""
+
+
+def donations(gains: pl.DataFrame, values: pl.DataFrame) -> list[pl.DataFrame]:
+    """What each donation may be worth on Schedule A, by the lots that were given.
+
+    Units held more than a year count at their value, others at the lesser of basis and value (IRC 170(e)(1)(A)). Above
+    $5,000 for one coin in a year a qualified appraisal is needed: a coin is no publicly traded security (CCA
+    202302012). Limits by income and the floor of 2026 are not in it.
+
+    Args:
+        gains: schemas.tax.Gains.
+        values: event_id, usd_value: the value of the events.
+    """
+    given = gains.filter(pl.col("disposal_kind") == "donation").join(
+        values.select("event_id", "usd_value"), on="event_id", how="left"
+    )
+    long = pl.col("term") == "long"
+    whole = pl.col("quantity").sum().over("event_id")
+    pieces = given.sort("disposal_id", "lot_id").with_columns(
+        worth=part_of(pl.col("usd_value"), pl.col("quantity").cum_sum().over("event_id"), whole)
+    )
+    own = pl.col("worth") - pl.col("worth").shift(1, fill_value=0).over("event_id")
+    lesser = pl.when(pl.col("basis").is_not_null()).then(pl.min_horizontal("basis", own))
+    known = pieces.with_columns(deduction=pl.when(long).then(own).otherwise(lesser), worth=own)
+    by_event = known.group_by("taxpayer_id", "account_id", "asset", "tax_year", "event_id").agg(
+        pl.col("quantity", "worth").sum(), pl.col("basis").sum(), pl.col("date_sold").first(),
+        long=pl.col("quantity").filter(long).sum(),
+        deduction=pl.when(pl.col("deduction").null_count() == 0).then(pl.col("deduction").sum()),
+    )  # fmt: skip
+    claimed = pl.col("deduction").sum().over("taxpayer_id", "asset", "tax_year")
+    told = by_event.with_columns(claimed=claimed, unclear=pl.col("deduction").null_count().over("event_id") > 0)
+    head = pl.format(
+        "{} of {} donated on {}: {} of it held over a year; ",
+        units_text(pl.col("quantity")), "asset", "date_sold", units_text(pl.col("long")),
+    )  # fmt: skip
+    money = {name: to_cents(pl.col(name)) for name in ("worth", "basis", "deduction", "claimed")}
+    amounts = pl.format("worth {}, basis {}, deduction at most {}", money["worth"], money["basis"], money["deduction"])
+    size = pl.when(pl.col("claimed") > APPRAISAL_ABOVE).then(
+        pl.format("; {} in the year is above 5,000: a qualified appraisal and Form 8283 section B", money["claimed"])
+    ).otherwise(pl.lit(""))  # fmt: skip
+    message = head + pl.when("unclear").then(pl.lit("value, basis or date is not known")).otherwise(amounts + size)
+    action = "Enter the deduction in profiles.csv; keep the receipt and, above $5,000, the appraisal (IRC 170(f)(11))."
+    return [items(told, "donation", "info", message, action, pl.coalesce("deduction", "worth"))]
 
 
 _MOVED = {
@@ -405,13 +496,53 @@ _MOVED = {
     ),
     "wrapping_taxable": (
         "info",
-        "wrapping of {} is booked as a taxable trade: the law is unsettled",
-        "Take a stand in positions.csv (topic wrapping: taxable or carry).",
+        "{} was wrapped or unwrapped and booked as a taxable trade: the law is unsettled, and nobody took a stand",
+        "Take one in positions.csv or firm.toml (topic wrapping: taxable or carry).",
     ),
-    "ambiguous_transfer": (
+    "bridging_taxable": (
+        "info",
+        "{} was bridged into another token of it and booked as a taxable trade: the law is unsettled, and nobody took a stand",
+        "Take one in positions.csv or firm.toml (topic bridging: taxable or carry).",
+    ),
+    "liquid_staking_taxable": (
+        "info",
+        "{} was swapped with a liquid staking token and booked as a taxable trade: the law is unsettled, and nobody took a stand",
+        "Take one in positions.csv or firm.toml (topic liquid_staking: taxable or carry).",
+    ),
+    "liquidity_pool_taxable": (
+        "info",
+        "{} went into or came out of a liquidity pool and was booked as a taxable trade: the law is unsettled, and nobody took a stand",
+        "Take one in positions.csv or firm.toml (topic liquidity_pool: taxable or carry).",
+    ),
+    "stand_not_applied": (
+        "blocking",
+        "{} is one side alone of a swap that the stand would carry over: of a trade it went at its value, of a wrap without basis",
+        "Enter the swap as one event in the universal format, or book this event by hand (overrides.csv, field kind).",
+    ),
+    "collateral_pledged": (
+        "info",
+        "{} is pledged and not returned: held outside, not disposed of, never recommended",
+        "Compare with the lender's statement; a liquidation is a sale (overrides.csv, field kind).",
+    ),
+    "collateral_unknown": (
+        "blocking",
+        "{} came back as collateral that the books never saw leave: its basis is unknown",
+        "Ask for the file with the pledge, or give its history (opening_lots.csv).",
+    ),
+    "record_doubtful": (
+        "blocking",
+        "{} came in by a transaction with several receipts: the record of acquisitions.csv tells of none of them",
+        "Give each receipt its own row with its event_id.",
+    ),
+    "record_without_receipt": (
         "warning",
-        "a move of {} between two taxpayers was not booked as a transfer",
-        "Say whether it was a gift, a sale or a move between spouses.",
+        "a row of acquisitions.csv names no event of tonight's books: it explains nothing",
+        "Correct its event_id or tx_id.",
+    ),
+    "own_transfer_order": (
+        "info",
+        "own moves took lots by the standing order (first: {}): whether it governs them is unsettled, and nobody took a stand",
+        "Take one in positions.csv or firm.toml (topic own_transfer: order or fifo).",
     ),
     "transfer_fee_doubtful": (
         "warning",
@@ -444,13 +575,18 @@ _MOVED = {
 
 def movements(asked: pl.DataFrame) -> list[pl.DataFrame]:
     """What the movements leave open (`transforms.movements.QUESTIONS`)."""
-    named = asked.with_columns(what=pl.col("asset").fill_null("").str.slice(0, 64))
+    named = asked.with_columns(
+        what=pl.col("asset").fill_null("").str.slice(0, 64),
+        more=pl.when(pl.col("events") > 1)
+        .then(pl.format(" ({} events, the first {})", "events", "event_id"))
+        .otherwise(pl.lit("")),
+    )
     return [
         items(
             named.filter(pl.col("question") == question),
             question,
             severity,
-            pl.format(message, "what") if "{}" in message else pl.lit(message),
+            (pl.format(message, "what") if "{}" in message else pl.lit(message)) + pl.col("more"),
             action,
             pl.col("dollars_at_stake"),
         )
@@ -560,15 +696,26 @@ def near_long_term(gains: pl.DataFrame) -> list[pl.DataFrame]:
     return [items(by_event, "near_long_term", "info", message, action, pl.col("stake"))]
 
 
-def lot_book(faults: pl.DataFrame) -> list[pl.DataFrame]:
-    """Faults of the lot book (`transforms.lots.FAULTS`); sales without lots are asked with their proceeds elsewhere."""
+def lot_book(faults: pl.DataFrame, widowed: pl.DataFrame) -> list[pl.DataFrame]:
+    """What the lot book leaves open; sales without lots are asked with their proceeds elsewhere.
+
+    One item an account and asset, with the first event that cannot be right: the rest follows from it.
+
+    Args:
+        faults: `transforms.lots.FAULTS` with `at` and `on`, the instant and the day of the event.
+        widowed: arrivals without a departure (`transforms.movements.widowed`).
+    """
     left = pl.col("movement").is_in(["depart", "outside", "convert_out"])
-    uncovered = faults.filter((pl.col("fault") == "shortfall") & left)
+    named = [pl.col(name).cast(pl.String).fill_null("not known") for name in ("on", "event_id")]
+    rows = faults.with_columns(stake="dollars_at_stake")
+    uncovered = _first_of(rows.filter((pl.col("fault") == "shortfall") & left))
+    overdrawn = _first_of(rows.filter(pl.col("fault") == "account_overdrawn"))
     unallocated = faults.filter(pl.col("fault") == "universal_unallocated")
-    overdrawn = faults.filter(pl.col("fault") == "account_overdrawn")
     history = "A purchase or a deposit is missing before it: ask for the whole history (opening_lots.csv)."
     allocate = "Enter the allocation of Rev. Proc. 2024-28 in allocations_2025.csv; it cannot be made now."
     unlisted = faults.filter(pl.col("fault") == "moves_not_listed")
+    what = units_text(pl.col("quantity"))
+    first, more = "of {} on {} (event {}){}", _first_of_many("events")
     return [
         items(
             unlisted,
@@ -581,17 +728,17 @@ def lot_book(faults: pl.DataFrame) -> list[pl.DataFrame]:
             uncovered,
             "move_without_lots",
             "blocking",
-            pl.format("{} of {} moved that the books do not have", units_text(pl.col("quantity")), "asset"),
+            pl.format("{} moved that the books do not have: " + first, what, "asset", *named, more),
             history,
-            pl.col("dollars_at_stake"),
+            pl.col("stake"),
         ),
         items(
             overdrawn,
             "account_overdrawn",
             "blocking",
-            pl.format("{} of {} left an account that did not hold them", units_text(pl.col("quantity")), "asset"),
+            pl.format("{} left an account that did not hold them: " + first, what, "asset", *named, more),
             history,
-            pl.col("dollars_at_stake"),
+            pl.col("stake"),
         ),
         items(
             unallocated,
@@ -600,6 +747,13 @@ def lot_book(faults: pl.DataFrame) -> list[pl.DataFrame]:
             pl.format("{} left the universal pool on 2025-01-01 without a valid allocation: {}", "asset", "reason"),
             allocate,
             pl.col("dollars_at_stake"),
+        ),
+        items(
+            widowed,
+            "arrival_without_lots",
+            "blocking",
+            pl.format("{} of {} arrived from an owner whose books were stopped: basis unknown", what, "asset"),
+            "Correct what stopped the other owner; the lots then come over with basis and date.",
         ),
     ]
 

@@ -1,4 +1,4 @@
-"""Transfers: pairs the withdrawal and the deposit that are one move between a client's own accounts. No lots here."""
+"""Transfers: pairs the withdrawal and the deposit that are one move of a client or of a couple. No lots here."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ from transforms.ids import content_id
 
 OUT_KINDS = ("withdrawal", "transfer_out")
 IN_KINDS = ("deposit", "transfer_in")
+_GIVEN = ("gift_out",)
+_TAKEN = ("gift_in",)
+"""Kinds that are a move too where the other end is the spouse's: a gift between spouses is one (IRC 1015(e), 1041)."""
+NO_COUPLES = pl.DataFrame(schema={"return_id": pl.String, "tax_year": pl.Int64, "taxpayer_id": pl.String})
+NO_RECORDS = pl.DataFrame(schema={"event_id": pl.String, "tx_id": pl.String, "origin": pl.String})
+NO_ASSETS = pl.DataFrame(schema={"asset": pl.String, "class": pl.String, "represents": pl.String})
+ONE_TO_ONE = ("wrapped", "bridged")
+"""Classes of tokens of which one stands for one coin: their amounts can be compared over a bridge."""
 WINDOW_AFTER = pl.duration(hours=48)
 """A deposit is booked at most so long after the withdrawal."""
 WINDOW_BEFORE = pl.duration(hours=1)
@@ -22,6 +30,10 @@ WINDOW_BEFORE = pl.duration(hours=1)
 TOLERANCE_PER_MILLE = 10
 """What arrives may fall short of what left, beyond a stated fee, by a fee inside the amount of at most 1 %."""
 _ENDS = ("out_event_id", "in_event_id")
+_APART = 5
+"""What a pair by amount scores less where the other end is the spouse's: one's own account comes first."""
+_BRIDGED = 25
+"""And where what arrived is another token of the coin: never sure, always asked."""
 SURE = 70
 """A transfer with a lower score rests on time and a near amount alone."""
 
@@ -36,14 +48,28 @@ class Matched(NamedTuple):
     crossing: pl.DataFrame
     """event_id, asset: both ends of a move between accounts of different treatment. By law units that leave an IRA or
     HSA are distributed and units that enter are contributed: no basis carries over (IRC 408(d), 223(f))."""
+    strangers: pl.DataFrame
+    """event_id, asset: both ends of one hash between two clients who are, as far as the books say, no couple."""
 
 
-def match(events: pl.DataFrame, forced: pl.DataFrame, accounts: pl.DataFrame) -> Matched:
-    """Pair withdrawals and deposits of one taxpayer, one asset, two accounts.
+def match(
+    events: pl.DataFrame,
+    forced: pl.DataFrame,
+    accounts: pl.DataFrame,
+    members: pl.DataFrame = NO_COUPLES,
+    acquisitions: pl.DataFrame = NO_RECORDS,
+    assets: pl.DataFrame = NO_ASSETS,
+) -> Matched:
+    """Pair withdrawals and deposits of one taxpayer, one coin, two accounts; or of two spouses (IRC 1041).
+
+    Two taxpayers are a couple in a year in which they are on one return; where acquisitions.csv says `spouse` of the
+    receipt (incident to divorce too), the hash or staff's word is enough. Between a couple a gift is a move as well
+    (IRC 1015(e)); only taxable accounts of both can be its ends.
 
     In this order, best score first: staff's override (100), the same transaction hash (99 with equal amounts or the
     fee beside it, 95 with a fee inside), equal amounts (or less by exactly the stated fee) by time (90 within an hour,
-    80 within a day, 70 later), a fee inside the amount by time (65, 55, 45). Each event is used once; of two pairings
+    80 within a day, 70 later), a fee inside the amount by time (65, 55, 45); by amount 5 less between spouses, and 25
+    less where another token of the same coin arrived (a bridge: `in_asset`). Each event is used once; of two pairings
     that tie none is taken. A fee inside is the stated fee in the coin, at most 1 % of what left, or both; staff's word
     alone goes further. Events of one hash whose amounts do not fit so, or of which several together make up what left,
     stay open.
@@ -52,17 +78,27 @@ def match(events: pl.DataFrame, forced: pl.DataFrame, accounts: pl.DataFrame) ->
         events: Events.
         forced: pairs that staff say belong together: out_event_id, in_event_id.
         accounts: account_id, treatment; empty is taxable.
+        members: return_id, tax_year, taxpayer_id: who is on which return.
+        acquisitions: event_id, tx_id, origin: of the receipts that the firm explained.
+        assets: asset, class, represents: the coin that a token stands for.
     """
-    outs = _ends(events, OUT_KINDS, "sent")
-    ins = _ends(events, IN_KINDS, "received")
-    said, hashed = _forced(outs, ins, forced), _by_hash(outs, ins)
+    coins = _coins(assets)
+    outs = _ends(events, (*OUT_KINDS, *_GIVEN), "sent", coins)
+    ins = _ends(events.with_columns(wed=_wed(acquisitions)), (*IN_KINDS, *_TAKEN), "received", coins)
+    couples = _couples(members)
+    said = _scored(_forced(outs, ins, forced), pl.lit(100), "override", couples)
+    said = said.filter(pl.col("quantity") <= pl.col("out_quantity"))
+    one_hash = _by_hash(outs, ins)
+    hashed = _scored(one_hash, _exactly(99, 95), "hash", couples)
     misfits = _misfits(hashed).join(said, on="out_event_id", how="anti").join(said, on="in_event_id", how="anti")
     held = [misfits["out_event_id"].implode(), misfits["in_event_id"].implode()]
     free = ~pl.col("out_event_id").is_in(held[0]) & ~pl.col("in_event_id").is_in(held[1])
-    pairs = pl.concat([said, *(p.filter(_fits() & free) for p in (hashed, _by_amount(outs, ins)))])
+    pairs = pl.concat([said, *(p.filter(_fits() & free) for p in (hashed, _by_amount(outs, ins, couples)))])
     best = pairs.sort("score", descending=True).unique(["out_event_id", "in_event_id"], keep="first")
     chosen, ambiguous = _choose(best)
-    crosses = _treatment(accounts, chosen["out_account_id"]) != _treatment(accounts, chosen["in_account_id"])
+    left, came = (_treatment(accounts, chosen[f"{end}_account_id"]) for end in ("out", "in"))
+    given = chosen["out_taxpayer_id"] != chosen["in_taxpayer_id"]
+    crosses = (left != came) | (given & (left != "taxable"))
     transfers = chosen.filter(~crosses).with_columns(
         transfer_id=content_id("tr-", "out_event_id", "in_event_id"),
         fee_quantity=(pl.col("out_quantity") - pl.col("quantity")).cast(QUANTITY),
@@ -71,11 +107,12 @@ def match(events: pl.DataFrame, forced: pl.DataFrame, accounts: pl.DataFrame) ->
         conform(transfers, Transfers).sort("transfer_id"),
         pl.concat([ambiguous, _candidates(misfits)]).sort("event_id", "asset"),
         _ends_of(chosen.filter(crosses)).unique().sort("event_id", "asset"),
+        _strangers(one_hash, pairs),
     )
 
 
 def doubtful(transfers: pl.DataFrame) -> pl.DataFrame:
-    """Transfers booked on time and a near amount alone (score below 70), to be confirmed: `Transfers` and `event_id`.
+    """Transfers booked on time and amount alone, not surely (score below 70), to be confirmed: `Transfers` and `event_id`.
 
     `event_id` is the withdrawal; staff confirm or part the pair by an override of field transfer.
     """
@@ -91,36 +128,85 @@ def _treatment(accounts: pl.DataFrame, account_id: pl.Series) -> pl.Series:
     return known["treatment"].fill_null("taxable")
 
 
-def _ends(events: pl.DataFrame, kinds: tuple[str, ...], side: str) -> pl.DataFrame:
-    """The events that can be one end of a move."""
-    end = "out" if side == "sent" else "in"
-    crypto = pl.col(f"{side}_asset").is_not_null() & ~pl.col(f"{side}_asset").is_in(FIAT)
-    return events.filter(pl.col("kind").is_in(kinds) & crypto).select(
-        pl.col("event_id").alias(f"{end}_event_id"),
-        pl.col("taxpayer_id").alias(f"{end}_taxpayer_id"),
-        pl.col("account_id").alias(f"{end}_account_id"),
-        pl.col(f"{side}_asset").alias("asset"),
-        pl.col(f"{side}_quantity").alias(f"{end}_quantity"),
-        pl.col("occurred_at").alias(f"{end}_at"),
-        pl.when(pl.col("fee_asset") == pl.col(f"{side}_asset")).then("fee_quantity").alias(f"{end}_fee"),
-        pl.col("tx_id").str.to_lowercase().str.strip_prefix("0x").alias("hash"),
+def one_hash(tx_id: str) -> pl.Expr:
+    """A transaction's id as one text, however a file writes it."""
+    return pl.col(tx_id).str.to_lowercase().str.strip_prefix("0x")
+
+
+def _coins(assets: pl.DataFrame) -> pl.DataFrame:
+    """asset, coin: the coin that each token of one-to-one classes stands for."""
+    return assets.filter(pl.col("class").is_in(ONE_TO_ONE) & pl.col("represents").is_not_null()).select(
+        "asset", coin="represents"
     )
 
 
-def _scored(pairs: pl.DataFrame, score: pl.Expr, matched_by: str) -> pl.DataFrame:
-    """Candidate pairs between two accounts of one taxpayer; `stated` is the fee in the coin that either end names."""
+def _ends(events: pl.DataFrame, kinds: tuple[str, ...], side: str, coins: pl.DataFrame) -> pl.DataFrame:
+    """The events that can be one end of a move."""
+    end = "out" if side == "sent" else "in"
+    crypto = pl.col(f"{side}_asset").is_not_null() & ~pl.col(f"{side}_asset").is_in(FIAT)
+    named = events.filter(pl.col("kind").is_in(kinds) & crypto).join(
+        coins, left_on=f"{side}_asset", right_on="asset", how="left"
+    )
+    return named.select(
+        pl.col("event_id").alias(f"{end}_event_id"),
+        pl.col("taxpayer_id").alias(f"{end}_taxpayer_id"),
+        pl.col("account_id").alias(f"{end}_account_id"),
+        pl.coalesce("coin", f"{side}_asset").alias("coin"),
+        pl.col(f"{side}_asset").alias(f"{end}_asset"),
+        pl.col(f"{side}_quantity").alias(f"{end}_quantity"),
+        pl.col("occurred_at").alias(f"{end}_at"),
+        pl.col("tax_year").alias(f"{end}_year"),
+        pl.col("kind").is_in((*_GIVEN, *_TAKEN)).alias(f"{end}_gift"),
+        pl.when(pl.col("fee_asset") == pl.col(f"{side}_asset")).then("fee_quantity").alias(f"{end}_fee"),
+        one_hash("tx_id").alias("hash"),
+        *(["wed"] if end == "in" else []),
+    )
+
+
+def _couples(members: pl.DataFrame) -> pl.DataFrame:
+    """out_taxpayer_id, in_taxpayer_id, tax_year: two people on one return, both ways round."""
+    on = members.select("return_id", "tax_year", "taxpayer_id")
+    pairs = on.join(on, on=["return_id", "tax_year"], suffix="_in").filter(
+        pl.col("taxpayer_id") != pl.col("taxpayer_id_in")
+    )
+    return pairs.select("tax_year", out_taxpayer_id="taxpayer_id", in_taxpayer_id="taxpayer_id_in").unique()
+
+
+def _wed(acquisitions: pl.DataFrame) -> pl.Expr:
+    """Whether the firm's record of a receipt says that it came from the spouse."""
+    wed = acquisitions.filter(pl.col("origin") == "spouse")
+    hashes = wed.select(one_hash("tx_id"))["tx_id"].drop_nulls().implode()
+    by = pl.col("event_id").is_in(wed["event_id"].drop_nulls().implode()), one_hash("tx_id").is_in(hashes)
+    return pl.any_horizontal(*(of.fill_null(value=False) for of in by))
+
+
+def _scored(pairs: pl.DataFrame, score: pl.Expr, matched_by: str, couples: pl.DataFrame) -> pl.DataFrame:
+    """Candidate pairs between two accounts of one taxpayer or of a couple, scored."""
     lag = (pl.col("in_at") - pl.col("out_at")).abs()
+    bridge = pl.col("out_asset") != pl.col("in_asset")
+    gift = pl.col("out_gift") | pl.col("in_gift")
+    apart = pl.col("out_taxpayer_id") != pl.col("in_taxpayer_id")
+    for end in ("out", "in"):
+        pairs = pairs.join(
+            couples.with_columns(pl.lit(value=True).alias(f"{end}_wed")),
+            left_on=["out_taxpayer_id", "in_taxpayer_id", f"{end}_year"],
+            right_on=["out_taxpayer_id", "in_taxpayer_id", "tax_year"],
+            how="left",
+        )
+    married = pl.any_horizontal(pl.col("out_wed", "in_wed").fill_null(value=False))
+    less = pl.when(apart).then(_APART).otherwise(0) + pl.when(bridge).then(_BRIDGED).otherwise(0)
+    if matched_by != "amount":
+        married, less = married | pl.col("wed"), pl.lit(0)
     return (
         pairs.filter(
-            (pl.col("out_taxpayer_id") == pl.col("in_taxpayer_id"))
-            & (pl.col("out_account_id") != pl.col("in_account_id"))
+            pl.when(apart).then(married & ~bridge).otherwise(~gift) & (pl.col("out_account_id") != pl.col("in_account_id"))
         )
         .with_columns(
-            score=score.cast(pl.Int64), matched_by=pl.lit(matched_by), lag=lag, quantity=pl.col("in_quantity"),
-            stated=_stated(),
+            score=(score - less).cast(pl.Int64), matched_by=pl.lit(matched_by), lag=lag, quantity=pl.col("in_quantity"),
+            stated=_stated(), asset="out_asset", in_asset=pl.when(bridge).then("in_asset"),
         )
         .select(
-            "out_event_id", "in_event_id", "out_taxpayer_id", "in_taxpayer_id", "asset",
+            "out_event_id", "in_event_id", "out_taxpayer_id", "in_taxpayer_id", "asset", "in_asset",
             "quantity", "out_quantity", "stated", "score", "matched_by", "lag", "out_account_id", "in_account_id",
         )
     )  # fmt: skip
@@ -143,14 +229,25 @@ def _makes_up(arrived: pl.Expr) -> pl.Expr:
 
 
 def _forced(outs: pl.DataFrame, ins: pl.DataFrame, forced: pl.DataFrame) -> pl.DataFrame:
-    pairs = forced.join(outs.drop("hash"), on="out_event_id").join(ins.drop("hash"), on=["in_event_id", "asset"])
-    return _scored(pairs, pl.lit(100), "override").filter(pl.col("quantity") <= pl.col("out_quantity"))
+    return forced.join(outs.drop("hash"), on="out_event_id").join(ins.drop("hash"), on=["in_event_id", "coin"])
 
 
 def _by_hash(outs: pl.DataFrame, ins: pl.DataFrame) -> pl.DataFrame:
-    pairs = outs.filter(pl.col("hash").is_not_null()).join(ins, on=["hash", "asset"])
-    equal = pl.col("in_quantity") == pl.col("out_quantity")
-    return _scored(pairs, pl.when(equal).then(99).otherwise(95), "hash")
+    return outs.filter(pl.col("hash").is_not_null()).join(ins, on=["hash", "coin"])
+
+
+def _exactly(equal: int, less: int) -> pl.Expr:
+    return pl.when(pl.col("in_quantity") == pl.col("out_quantity")).then(equal).otherwise(less)
+
+
+def _strangers(one_hash: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    """event_id, asset: ends of one hash and a fitting amount between two clients that nothing else explains."""
+    open_ends = one_hash.filter(pl.col("out_taxpayer_id") != pl.col("in_taxpayer_id")).with_columns(
+        quantity=pl.col("in_quantity"), stated=_stated(), asset="out_asset"
+    )
+    free = open_ends.join(pairs, on="out_event_id", how="anti").join(pairs, on="in_event_id", how="anti")
+    # a gift between clients is a gift: its basis is asked with the receipt
+    return _ends_of(free.filter(_fits() & ~pl.col("out_gift") & ~pl.col("in_gift"))).unique().sort("event_id", "asset")
 
 
 def _misfits(hashed: pl.DataFrame) -> pl.DataFrame:
@@ -161,26 +258,31 @@ def _misfits(hashed: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([lone, hashed.filter(split)]).unique(["out_event_id", "in_event_id"])
 
 
-def _by_amount(outs: pl.DataFrame, ins: pl.DataFrame) -> pl.DataFrame:
-    """Pairs by amount and time; two different hashes are two moves."""
+def _by_amount(outs: pl.DataFrame, ins: pl.DataFrame, couples: pl.DataFrame) -> pl.DataFrame:
+    """Pairs by amount and time; two different hashes of one chain are two moves."""
     day = pl.col("out_at").dt.date()
     days = outs.with_columns(day=pl.concat_list(day.dt.offset_by(f"{n}d") for n in (-1, 0, 1, 2))).explode("day")
+    own = ins.with_columns(from_taxpayer=pl.col("in_taxpayer_id"))
+    partners = couples.select("in_taxpayer_id", from_taxpayer="out_taxpayer_id").unique()
+    reachable = pl.concat([own, ins.join(partners, on="in_taxpayer_id")]).with_columns(day=pl.col("in_at").dt.date())
+    one_chain = pl.col("out_asset") == pl.col("in_asset")
     near = days.join(
-        ins.with_columns(day=pl.col("in_at").dt.date(), in_taxpayer=pl.col("in_taxpayer_id")),
-        left_on=["out_taxpayer_id", "asset", "day"],
-        right_on=["in_taxpayer", "asset", "day"],
+        reachable, left_on=["out_taxpayer_id", "coin", "day"], right_on=["from_taxpayer", "coin", "day"]
     ).filter(
         (pl.col("in_at") >= pl.col("out_at") - WINDOW_BEFORE)
         & (pl.col("in_at") <= pl.col("out_at") + WINDOW_AFTER)
         & (pl.col("in_quantity") <= pl.col("out_quantity"))
-        & (pl.col("hash").is_null() | pl.col("hash_right").is_null() | (pl.col("hash") == pl.col("hash_right")))
-    )
+        & (
+            pl.col("hash").is_null() | pl.col("hash_right").is_null()
+            | (pl.col("hash") == pl.col("hash_right")) | ~one_chain
+        )
+    )  # fmt: skip
     gap = pl.col("out_quantity") - pl.col("in_quantity")
     equal = (gap == 0) | (gap == _stated())
     hours = (pl.col("in_at") - pl.col("out_at")).abs().dt.total_minutes() / 60
     by_time = pl.when(hours <= 1).then(90).when(hours <= 24).then(80).otherwise(70)
     score = pl.when(equal).then(by_time).otherwise(by_time - 25)
-    return _scored(near, score, "amount")
+    return _scored(near, score, "amount", couples)
 
 
 class _Pair(NamedTuple):

@@ -13,8 +13,10 @@ from pipelines.assets import GUARDS
 from pipelines.households import Members
 from pipelines.warehouse import Warehouse, ddl
 from schemas import gate, tax
+from schemas.fields import INSTANT
 from schemas.inputs import INPUTS
 from schemas.intake import Legs
+from schemas.ledger import Movements
 from tests.transforms.frames import frame
 from transforms import lots, questions
 
@@ -103,7 +105,8 @@ def test_questions_of_the_lot_book():
         fault | {"fault": "shortfall", "movement": "dispose"},
         fault | {"fault": "universal_unallocated"},
     ]
-    assert asked(questions.lot_book(pl.DataFrame(rows, schema=lots.FAULTS))) == [
+    faults = pl.DataFrame(rows, schema=lots.FAULTS).with_columns(at=pl.lit(None, INSTANT), on=pl.lit(None, pl.Date))
+    assert asked(questions.lot_book(faults, frame(Movements))) == [
         ("move_without_lots", "blocking"),
         ("universal_unallocated", "blocking"),
     ]

@@ -8,6 +8,7 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
+from schemas.clients import Stands
 from schemas.inputs import Acquisitions, Overrides
 from tests.transforms import test_lots as TL
 from tests.transforms.frames import frame
@@ -191,13 +192,25 @@ def test_one_wallet_asks_for_no_pool_nor_do_two_without_a_sale():
     )
 
 
+FIRM_CARRIES = frame(Stands, {"from_year": 2009, "topic": "wrapping", "choice": "carry"})
+
+
 def test_the_firm_s_stand_fills_the_blank():
     wrap = event("wrap", "wrap", sent="1 ETH", received="1 WETH", value=2000)
-    assert [c[1] for c in table(move(wrap, wrapping="carry"), *CORE)] == ["convert_out", "convert_in"]
+    assert [c[1] for c in table(move(wrap, positions=FIRM_CARRIES), *CORE)] == ["convert_out", "convert_in"]
 
 
 def test_half_a_wrap_under_carry_goes_outside():
-    assert table(move(event("w", "wrap", sent="1 ETH", value=2), wrapping="carry"), "movement") == [("outside",)]
+    moved = move(event("w", "wrap", sent="1 ETH", value=2), positions=FIRM_CARRIES)
+    assert table(moved, "movement") == [("outside",)]
+    assert asked_mv(moved) == [("stand_not_applied", "w")]
+
+
+def test_half_an_unwrap_under_carry_has_no_basis_of_its_own():
+    # the basis that would carry over left with the other half: the value on the day would be a second one
+    moved = move(event("w", "unwrap", received="1 ETH", value=2), positions=FIRM_CARRIES)
+    assert table(moved, "movement", "amount", "basis_status") == [("acquire", None, "unknown")]
+    assert asked_mv(moved) == [("stand_not_applied", "w")]
 
 
 # ledger

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import tomllib
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.gate import check, dtypes
-from schemas.inputs import INPUTS, POSITIONS, FirmSettings, FolderProblems, PlatformCost
+from schemas.inputs import INPUTS, FirmSettings, FolderProblems, PlatformCost
 from schemas.review import ReviewItems
 from transforms import firm as reader
 from transforms import holding
@@ -382,7 +383,7 @@ def test_settings_and_their_defaults():
         "kraken": PlatformCost(Decimal(26), Decimal("7.5")),
     }
     assert settings.positions["wrapping"] == "carry"
-    assert set(settings.positions) == set(POSITIONS)
+    assert set(settings.positions) == {"wrapping"}  # what the firm did not say is nobody's stand
     assert settings.assumed == ("horizon_years", "holding_years", "min_rebuy_hours", "max_price_age_days")
 
 
@@ -413,12 +414,11 @@ def test_the_firm_needs_a_name_and_a_zone_and_exact_numbers():
         read_settings(TOML | {"assumptions": {"discount_rate": 0.05}})
 
 
-def test_the_firm_s_stand_fills_the_blanks():
-    rows = reader.stands(folder(positions="taxpayer_id,from_year,topic,choice\nann,2023,wrapping,carry\n"))
-    assert rows.filter(pl.col("topic") == "wrapping").rows() == [
-        ("ann", 2023, "wrapping", "carry"),
-        (None, 2009, "wrapping", "taxable"),
-    ]
+def test_stands_are_those_that_somebody_took():
+    firm = folder(positions="taxpayer_id,from_year,topic,choice\nann,2023,wrapping,carry\n")
+    assert reader.stands(firm).rows() == [("ann", 2023, "wrapping", "carry")]
+    said = replace(firm, settings=replace(firm.settings, positions={"bridging": "carry"}))
+    assert reader.stands(said).rows() == [("ann", 2023, "wrapping", "carry"), (None, 2009, "bridging", "carry")]
 
 
 # --- AS_OF

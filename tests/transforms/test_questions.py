@@ -5,12 +5,14 @@ from typing import Any
 import polars as pl
 import pytest
 
+from schemas.clients import Stands
 from schemas.intake import Files, RawRows
 from schemas.ledger import Events
 from schemas.review import ReviewItems
 from schemas.tax import Gains
 from tests.transforms.frames import frame
 from transforms import questions
+from transforms.stands import kept_apart
 
 EVENT = {"taxpayer_id": "t", "account_id": "a", "occurred_at": "2025-03-01T10:00:00", "tax_date": "2025-03-01", "tax_year": 2025,
          "source": "x", "fact_id": "e", "event_id": "e", "received_asset": "SOL", "received_quantity": "1"}  # fmt: skip
@@ -21,7 +23,8 @@ GONE = {"taxpayer_id": "t", "return_id": "t", "tax_year": 2025, "account_id": "a
 
 
 def asked(*events: dict[str, Any]) -> list[tuple[str, str]]:
-    found = pl.concat(questions.events(frame(Events, *events, **EVENT)))
+    valued = frame(Events, *events, **EVENT)
+    found = pl.concat(questions.events(valued, kept_apart(valued, frame(Stands))))
     assert found.columns == list(frame(ReviewItems).columns)
     return found.select("question", "severity").rows()
 

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.clients import AssetFacts
+from schemas.inputs import Acquisitions
 from schemas.ledger import Events
 from tests.transforms.frames import frame
 from transforms import transfers
@@ -167,3 +169,122 @@ def test_each_event_is_used_once_and_order_does_not_matter(outs: list, ins: list
     again = match(*rows)
     assert again.transfers.equals(found.transfers)
     assert again.ambiguous.equals(found.ambiguous)
+
+
+# --- moves between two taxpayers (IRC 1041) ------------------------------------------------------------------------------
+
+COUPLE = [("j", 2025, "ann"), ("j", 2025, "bob"), ("cat", 2025, "cat")]
+
+
+def between(
+    *rows: dict,
+    members: list[tuple[str, int, str]] = COUPLE,
+    spouse: dict[str, str] | None = None,
+    forced: pl.DataFrame = NO_PAIRS,
+    treatment: str = "taxable",
+    assets: pl.DataFrame = transfers.NO_ASSETS,
+) -> transfers.Matched:
+    return transfers.match(
+        frame(Events, *rows, **DEFAULTS | {"taxpayer_id": "ann"}),
+        forced,
+        pl.DataFrame({"account_id": ["exchange", "ledger"], "treatment": [treatment, treatment]}),
+        pl.DataFrame(members, schema=transfers.NO_COUPLES.schema, orient="row"),
+        frame(Acquisitions, *([{"origin": "spouse"} | spouse] if spouse else [])),
+        assets,
+    )
+
+
+def pairs(found: transfers.Matched) -> list[tuple]:
+    return found.transfers.select("out_taxpayer_id", "in_taxpayer_id", "score", "matched_by").rows()
+
+
+@pytest.mark.parametrize(
+    ("ends", "scored"),
+    [
+        ({"tx_id": "aa"}, (99, "hash")),
+        ({}, (85, "amount")),  # 5 less than between one's own accounts
+    ],
+)
+def test_spouses_on_one_return_move_coins_as_one(ends: dict, scored: tuple) -> None:
+    found = between(out("o", "1", **ends), into("i", "1", taxpayer_id="bob", **ends))
+    assert pairs(found) == [("ann", "bob", *scored)]
+    assert found.strangers.is_empty()
+
+
+def test_one_s_own_account_comes_before_the_spouse_s() -> None:
+    found = between(out("o", "1"), into("i1", "1", taxpayer_id="bob"), into("i2", "1", account="trezor"))
+    assert found.transfers["in_event_id"].to_list() == ["i2"]
+
+
+def test_a_couple_is_one_in_the_year_of_either_end() -> None:
+    late = {"occurred_at": "2026-01-01T03:00:00", "tax_year": 2026}
+    found = between(out("o", "1", "2025-12-31T23:00:00"), into("i", "1", taxpayer_id="bob") | late)
+    assert pairs(found) == [("ann", "bob", 75, "amount")]
+    before = {"tax_year": 2024}
+    assert not pairs(between(out("o", "1", **before), into("i", "1", taxpayer_id="bob", **before)))
+
+
+@pytest.mark.parametrize("spouse", [{"event_id": "i"}, {"tx_id": "aa"}])
+def test_the_firm_s_word_makes_a_pair_of_one_hash_a_move_between_spouses(spouse: dict[str, str]) -> None:
+    # incident to divorce, or on separate returns: no joint return tells (IRC 1041(a)(2), (c))
+    rows = out("o", "1", tx_id="aa"), into("i", "1", taxpayer_id="cat", tx_id="aa")
+    assert pairs(between(*rows, spouse=spouse)) == [("ann", "cat", 99, "hash")]
+    without = between(*rows)
+    assert not pairs(without)
+    assert without.strangers.rows() == [("i", "BTC"), ("o", "BTC")]
+
+
+def test_the_firm_s_word_without_a_hash_needs_staff_to_name_the_other_end() -> None:
+    rows = out("o", "1"), into("i", "1", taxpayer_id="cat")
+    assert not pairs(between(*rows, spouse={"event_id": "i"}))
+    forced = pl.DataFrame({"out_event_id": ["o"], "in_event_id": ["i"]})
+    assert pairs(between(*rows, spouse={"event_id": "i"}, forced=forced)) == [("ann", "cat", 100, "override")]
+    assert not pairs(between(*rows, forced=forced))  # two clients who are no couple: staff's pairing alone is no basis
+
+
+def test_a_gift_between_spouses_is_a_move_and_a_gift_to_oneself_is_none() -> None:
+    # IRC 1015(e): between spouses 1041 rules, not 1015
+    gift = out("o", "1", tx_id="aa") | {"kind": "gift_out"}
+    got = into("i", "1", tx_id="aa") | {"kind": "gift_in"}
+    assert pairs(between(gift, got | {"taxpayer_id": "bob"})) == [("ann", "bob", 99, "hash")]
+    assert not pairs(between(gift, got))
+    other = between(gift, got | {"taxpayer_id": "cat"})
+    assert not pairs(other)
+    assert other.strangers.is_empty()  # a gift to another client is a gift: its basis is asked with the receipt
+
+
+def test_between_spouses_only_taxable_accounts_move_lots() -> None:
+    found = between(out("o", "1", tx_id="aa"), into("i", "1", taxpayer_id="bob", tx_id="aa"), treatment="ira")
+    assert not pairs(found)
+    assert found.crossing.rows() == [("i", "BTC"), ("o", "BTC")]
+
+
+# --- bridges: another token of the same coin -----------------------------------------------------------------------------
+
+TOKENS = frame(
+    AssetFacts,
+    {"asset": "USDC.e", "class": "bridged", "represents": "USDC"},
+    {"asset": "stETH", "class": "liquid_staking", "represents": "ETH"},
+)
+
+
+def test_another_token_of_the_coin_that_arrives_is_a_bridge_and_never_sure() -> None:
+    left, came = out("o", "100", sent_asset="USDC"), into("i", "99.5", received_asset="USDC.e")
+    found = between(left | {"tx_id": "aa"}, came | {"tx_id": "bb"}, assets=TOKENS)
+    assert found.transfers.select("asset", "in_asset", "score").rows() == [("USDC", "USDC.e", 40)]
+    assert transfers.doubtful(found.transfers).height == 1
+    assert not pairs(between(left, came))  # nobody says that the two are one coin
+    assert not pairs(between(left, came | {"taxpayer_id": "bob"}, assets=TOKENS))
+
+
+def test_the_coin_itself_comes_before_a_token_of_it() -> None:
+    found = between(
+        out("o", "100", sent_asset="USDC"), into("i1", "100", received_asset="USDC.e"),
+        into("i2", "100", "2025-03-01T20:00:00", received_asset="USDC", account="trezor"), assets=TOKENS,
+    )  # fmt: skip
+    assert found.transfers.select("in_event_id", "in_asset").rows() == [("i2", None)]
+
+
+def test_a_token_of_another_price_is_no_bridge() -> None:
+    # one stETH of a wrapped or pooled kind is not one coin: amounts cannot be compared
+    assert not pairs(between(out("o", "1", sent_asset="ETH"), into("i", "1", received_asset="stETH"), assets=TOKENS))
