@@ -385,8 +385,6 @@ def holdings(held: pl.DataFrame) -> list[pl.DataFrame]:
 UNUSED = {
     "lot_picks": ("blocking", "specific identification of an earlier sale", "event_id", "lot_id"),
     "instructions": ("blocking", "an identification of lots for a sale", "account_id", "lot_id"),
-    "filed_lines": ("warning", "a line as filed", "return_id", "line"),
-    "filed_lots": ("warning", "a closing lot as filed", "taxpayer_id", "asset"),
 }
 """Table of the folder: how serious it is that its rows are not applied, what a row is, two columns that tell which."""
 
