@@ -394,7 +394,8 @@ def amendment_rows(
     owners = account_facts.select("account_id", "taxpayer_id")
     tonight = amendments.Night(files, owners, event_sources, mine, owned)
     now = amendments.inputs(filed_returns, return_members, tonight, night.as_of.isoformat())
-    causes = amendments.causes(filed_returns, return_members, filed_inputs, now, tonight)
+    first_seen = now.join(filed_returns.filter("has_inputs"), on=["return_id", "tax_year"], how="anti")
+    causes = amendments.causes(filed_returns, return_members, pl.concat([filed_inputs, first_seen]), now, tonight)
     differences = [
         amendments.of_lines(standing_lines, recomputed_lines),
         amendments.of_lots(filed_closing_lots, closing_lots, filed_people),

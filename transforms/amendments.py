@@ -128,7 +128,7 @@ def questions(found: pl.DataFrame, primaries: pl.DataFrame) -> list[pl.DataFrame
     tax = pl.col("difference").filter(pl.col("form") == TAX).first()
     by_return = (
         found.group_by(RETURN)
-        .agg(figures=pl.len(), tax=tax, most=pl.col("difference").abs().max(), cause=pl.col("cause").first())
+        .agg(figures=pl.len(), tax=tax, most=pl.col("difference").abs().max())
         .join(primaries, on=RETURN, how="left")
         .with_columns(
             taxpayer_id=pl.coalesce("taxpayer_id", "return_id"),
@@ -140,7 +140,7 @@ def questions(found: pl.DataFrame, primaries: pl.DataFrame) -> list[pl.DataFrame
         "the filed return of {}: {} figures would change, {}: {}", "tax_year", "figures", "change", "cause"
     )
     stake = pl.coalesce(pl.col("tax").abs(), pl.col("most"))
-    action = "Look at amendments; amend (a higher version in filed_years.csv) or leave the return as it was filed."
+    action = "Look at amendments, which names the cause; amend (a higher version in filed_years.csv) or leave the return as it was filed."
     return [items(by_return, "filed_year_differs", "warning", message, action, stake)]
 
 
@@ -281,13 +281,8 @@ def causes(
             cause=pl.coalesce(
                 "text",
                 pl.format(
-                    "not known: {}; the recomputed figures rest on {}",
-                    pl.coalesce(
-                        pl.format(
-                            "nothing changed in the folder since {}, when a night first saw this filing", "since"
-                        ),
-                        pl.lit("no night saw the folder as it was when this was filed"),
-                    ),
+                    "not known: nothing changed in the folder since {}, when a night first saw this filing; the recomputed figures rest on {}",
+                    "since",
                     pl.col("rests").fill_null("no event at all"),
                 ),
             ),

@@ -102,7 +102,7 @@ def records(
         people=conform(
             _sourced(people.join(firm_lots, on=OWNER, how="left"), there("lots"), "lots_from"), FiledPeople
         ).sort(OWNER),
-        lines=conform(lines, FiledFormLines).sort(RETURN, "form", "line"),
+        lines=conform(lines, FiledFormLines).sort(*RETURN, "form", "line"),
         lots=conform(pl.concat([conform(own, FiledClosingLots), conform(recorded, FiledClosingLots)]), FiledClosingLots)
         .sort(pl.all()),
         questions=_orphans(filed_years, filed_lines, filed_lots, people),
@@ -398,7 +398,7 @@ def digests(people: pl.DataFrame, lots: pl.DataFrame, lines: pl.DataFrame, years
         digest=pl.when(pl.col("lots_from") == "firm").then("digest").otherwise(pl.lit("record")),
     )
     of_lines = (
-        people.select(OWNER, "return_id").join(_hashed(firm, RETURN), on=RETURN).with_columns(part=pl.lit("lines"))
+        people.select(*OWNER, "return_id").join(_hashed(firm, RETURN), on=RETURN).with_columns(part=pl.lit("lines"))
     )
     calendar = pl.DataFrame({"year": list(years)}, schema={"year": pl.Int64})
     columns = ["taxpayer_id", "year", "filed", "part", "digest"]
