@@ -87,7 +87,7 @@ class FiledInputs(Table):
 class StandingLines(Table):
     """A filed line as it is compared with the recomputed one. `said`: the filing itself has it, it is not derived.
 
-    `pending`: tonight's figure stands as filed and is written to the record tonight.
+    `known`: these books compute such a line. `pending`: tonight's figure stands as filed and is written to the record tonight.
     """
 
     return_id: str
@@ -97,6 +97,7 @@ class StandingLines(Table):
     amount: Cents
     whole: bool
     said: bool
+    known: bool
     pending: bool
 
 

@@ -61,7 +61,7 @@ def of_lines(standing: pl.DataFrame, recomputed: pl.DataFrame) -> pl.DataFrame:
     """
     joint = recomputed.filter(pl.col("form") == CARRIED)
     own = (pl.col("form") != CARRIED) | pl.struct(RETURN).is_in(joint.select(pl.struct(RETURN)).to_series().implode())
-    given = standing.filter(~pl.col("pending") & own).join(recomputed, on=RETURN, how="semi")
+    given = standing.filter(~pl.col("pending") & pl.col("known") & own).join(recomputed, on=RETURN, how="semi")
     whole = given.filter("whole").select(RETURN).unique()
     blank = recomputed.join(whole, on=RETURN, how="semi").join(given, on=LINE, how="anti")
     both = pl.concat([given.select(*LINE, filed="amount"), blank.select(*LINE, filed=pl.lit(0, CENTS))]).join(

@@ -14,6 +14,7 @@ from schemas.fields import CENTS
 from schemas.filed import RecomputedLines, StandingCarryovers, StandingLines
 from schemas.gate import conform, empty
 from schemas.tax import Carryforwards, ReturnInputs, ReturnLines, ScheduleD
+from transforms.exact import from_ints
 from transforms.law.parameters import YEARS
 from transforms.law.tax import assess
 from transforms.returns import ReturnResults, form_1040_names, shared_out, to_returns
@@ -213,16 +214,22 @@ def stated(
     derived.append(_filed_tax(figures, implied, shadow))
     whole = lines.select(*RETURN, "whole").unique(RETURN)
     added = pl.concat([conform(rows, RecomputedLines) for rows in derived]).join(once, on=LINE, how="anti")
+    known = pl.concat(
+        [recomputed.select(LINE), once.join(names, on=["tax_year", "form", "line"], how="semi").select(LINE)]
+    )
+    strange = once.join(known, on=LINE, how="anti")
     every = [
-        once.with_columns(said=pl.lit(True)),
+        once.join(known, on=LINE, how="semi").with_columns(said=pl.lit(True)),
+        strange.with_columns(said=pl.lit(True), known=pl.lit(False)),
         added.join(whole, on=RETURN).with_columns(said=pl.lit(False)),
     ]
     standing = pl.concat([conform(rows.with_columns(pending=pl.lit(False)), StandingLines) for rows in every])
+    standing = standing.with_columns(pl.col("known").fill_null(value=True))
     return Stated(
         standing.sort(LINE),
         _shares(outs, once, ours, shadow),
         recomputed.sort(LINE),
-        _questions(said, once, names, recomputed, figures, outs),
+        _questions(said, strange, recomputed, figures, outs),
     )
 
 
@@ -244,10 +251,7 @@ def _implied(figures: pl.DataFrame, shadow: ReturnResults) -> pl.DataFrame:
         "long_term_implied": done.long_term_out,
         "tax_implied": done.federal_tax,
     }
-    amounts = [
-        (pl.lit(pl.Series(name, values)).cast(pl.Decimal(38, 0)) / 100).cast(CENTS).alias(name)
-        for name, values in columns.items()
-    ]
+    amounts = [from_ints(name, [int(value) for value in values], CENTS) for name, values in columns.items()]
     return rows.select(RETURN).with_columns(amounts)
 
 
@@ -315,15 +319,12 @@ def _shares(outs: pl.DataFrame, lines: pl.DataFrame, members: pl.DataFrame, shad
 
 def _questions(
     said: pl.DataFrame,
-    once: pl.DataFrame,
-    names: pl.DataFrame,
+    strange: pl.DataFrame,
     recomputed: pl.DataFrame,
     figures: pl.DataFrame,
     outs: pl.DataFrame,
 ) -> list[pl.DataFrame]:
     """Filed lines that cannot be compared, and filings that tell no carryover or that nothing recomputes."""
-    key = ["tax_year", "form", "line"]
-    strange = once.join(names, on=key, how="anti").join(recomputed, on=LINE, how="anti")
     twice = said.filter(pl.len().over(LINE) > 1).unique(LINE)
     bare = figures.join(recomputed, on=RETURN, how="anti")
 
@@ -384,13 +385,14 @@ def published(
 
     pending = computed(stood, form_8949).join(bare, on=RETURN, how="semi").filter(pl.col("form") != TAX)
     pending = conform(
-        pending.with_columns(whole=pl.lit(True), said=pl.lit(True), pending=pl.lit(True)), StandingLines
+        pending.with_columns(whole=pl.lit(True), said=pl.lit(True), known=pl.lit(True), pending=pl.lit(True)),
+        StandingLines,
     ).sort(LINE)
     return Published(
         schedule_d=_schedule_d(base("schedule_d", ScheduleD), given),
         carryforwards=_carryforwards(base("carryforwards", Carryforwards), given),
         return_lines=_return_lines(base("return_lines", ReturnLines), given, pending),
-        returns=base("returns", ReturnInputs),
+        returns=base("returns", ReturnInputs).sort("tax_year", "return_id"),
         pending=pending,
     )
 
@@ -415,7 +417,7 @@ def _schedule_d(rows: pl.DataFrame, given: Stated) -> pl.DataFrame:
             line_21=pl.coalesce("line_21_filed", pl.when(net >= 0).then(net), "line_21").cast(CENTS),
         ),
         ScheduleD,
-    )
+    ).sort("tax_year", "return_id")
 
 
 def _carryforwards(rows: pl.DataFrame, given: Stated) -> pl.DataFrame:
