@@ -136,9 +136,7 @@ def questions(found: pl.DataFrame, primaries: pl.DataFrame) -> list[pl.DataFrame
             .otherwise(pl.format("the tax by {}", "tax")),
         )
     )  # fmt: skip
-    message = pl.format(
-        "the filed return of {}: {} figures would change, {}: {}", "tax_year", "figures", "change", "cause"
-    )
+    message = pl.format("the filed return of {}: {} figures would change, {}", "tax_year", "figures", "change")
     stake = pl.coalesce(pl.col("tax").abs(), pl.col("most"))
     action = "Look at amendments, which names the cause; amend (a higher version in filed_years.csv) or leave the return as it was filed."
     return [items(by_return, "filed_year_differs", "warning", message, action, stake)]

@@ -382,6 +382,6 @@ def test_where_nothing_is_found_the_files_behind_the_figures_are_named() -> None
 
 
 def test_pending_lines_are_not_compared() -> None:
-    row = {"return_id": "ann", "tax_year": 2023, "form": "Schedule D", "line": "16", "amount": "1", "whole": True, "said": True, "pending": True}  # fmt: skip
+    row = {"return_id": "ann", "tax_year": 2023, "form": "Schedule D", "line": "16", "amount": "1", "whole": True, "said": True, "known": True, "pending": True}  # fmt: skip
     house = House(LOSS, [(2023, "Schedule D", "16", 1)])
     assert amendments.of_lines(frame(StandingLines, row), house.stated.recomputed).is_empty()
