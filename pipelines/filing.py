@@ -22,7 +22,7 @@ from schemas.filed import FiledInputs
 from schemas.inputs import INPUTS
 from schemas.review import ReviewItems
 from transforms.exact import units_text
-from transforms.filed import Kept, latest
+from transforms.filed import Kept, latest, of_primary
 from transforms.firm import Reading, read_table
 from transforms.ids import digest
 from transforms.review import items
@@ -56,20 +56,21 @@ def record_name(return_id: str, tax_year: int, version: int, part: str) -> str:
     return f"{plain}-{digest('', return_id)}-{tax_year}-v{version}-{part}.csv"
 
 
-def read_records(folder: Path, filed_years: pl.DataFrame) -> Read:
+def read_records(folder: Path, filed_years: pl.DataFrame, members: pl.DataFrame) -> Read:
     """The records of the filings that count.
 
     Args:
         folder: the firm's.
         filed_years: filed_years.csv as of tonight: a record of a filing that is not in it stays where it is, unread.
+        members: return_id, tax_year, taxpayer_id, role.
     """
     filings: list[Filing] = list(latest(filed_years).select(_VERSION).iter_rows())
     found: list[tuple[str, int, int, str]] = []
     rows: dict[str, list[list[str]]] = {}
-    broken: list[tuple[str, str]] = []
+    broken: list[tuple[str, int, str]] = []
     for part in _HEADERS:
         bodies, unread = _bodies(folder, filings, part)
-        broken += [(filing[0], f"{FOLDER}/{record_name(*filing, part)}") for filing in unread]
+        broken += [(*filing[:2], f"{FOLDER}/{record_name(*filing, part)}") for filing in unread]
         found += [(*filing, part) for filing in bodies]
         rows[part] = [row for body in bodies.values() for row in body]
     types = {"return_id": pl.String, "tax_year": pl.Int64, "version": pl.Int64, "part": pl.String}
@@ -80,7 +81,9 @@ def read_records(folder: Path, filed_years: pl.DataFrame) -> Read:
         pl.DataFrame(found, schema=types, orient="row"),
     )
     inputs = gate.conform(texts.with_columns(pl.col("tax_year").cast(pl.Int64)), FiledInputs)
-    return Read(kept, inputs, _unreadable(broken))
+    message = pl.format("{} is not as a night wrote it: it does not count, and is not written again", "file_id")
+    action = "Put the file back from a backup, or state the filing in filed_lines.csv and filed_lots.csv."
+    return Read(kept, inputs, _asked(broken, "filed_record_unreadable", message, action, members))
 
 
 def _bodies(folder: Path, filings: list[Filing], part: str) -> tuple[dict[Filing, list[list[str]]], list[Filing]]:
@@ -125,15 +128,22 @@ def _body(path: Path, filing: Filing, part: str) -> list[list[str]]:
     return rows[1:]
 
 
-def _unreadable(broken: Iterable[tuple[str, str]]) -> pl.DataFrame:
-    rows = pl.DataFrame(list(broken), schema={"taxpayer_id": pl.String, "file_id": pl.String}, orient="row")
-    message = pl.format("{} is not as a night wrote it: it does not count, and is not written again", "file_id")
-    action = "Put the file back from a backup, or state the filing in filed_lines.csv and filed_lots.csv."
-    return gate.conform(items(rows, "filed_record_unreadable", "blocking", message, action), ReviewItems)
+def _asked(
+    rows: Iterable[tuple[str, int, str]], question: str, message: pl.Expr, action: str, members: pl.DataFrame
+) -> pl.DataFrame:
+    """Blocking ReviewItems on records: return_id, tax_year, file."""
+    types = {"return_id": pl.String, "tax_year": pl.Int64, "file_id": pl.String}
+    about = of_primary(pl.DataFrame(list(rows), schema=types, orient="row"), members)
+    return gate.conform(items(about, question, "blocking", message, action), ReviewItems)
 
 
 def write_records(
-    folder: Path, returns: pl.DataFrame, lines: pl.DataFrame, lots: pl.DataFrame, inputs: pl.DataFrame
+    folder: Path,
+    returns: pl.DataFrame,
+    lines: pl.DataFrame,
+    lots: pl.DataFrame,
+    inputs: pl.DataFrame,
+    members: pl.DataFrame,
 ) -> pl.DataFrame:
     """Write what is not on record yet; returns review items on what could not be written.
 
@@ -143,6 +153,7 @@ def write_records(
         lines: schemas.filed.StandingLines that are pending.
         lots: schemas.filed.PendingLots.
         inputs: schemas.filed.FiledInputs of tonight.
+        members: return_id, tax_year, taxpayer_id, role.
     """
     versions = returns.select(_VERSION)
     when = pl.col("acquired_at").cast(INSTANT).dt.to_string("%Y-%m-%dT%H:%M:%S%.6fZ")
@@ -153,7 +164,7 @@ def write_records(
         ),
         "inputs": inputs.join(returns.filter(~pl.col("has_inputs")).select(_VERSION), on=_VERSION[:2]),
     }
-    failed: list[tuple[str, str]] = []
+    failed: list[tuple[str, int, str]] = []
     for part, frame in texts.items():
         for key, rows in frame.partition_by(_VERSION, as_dict=True, maintain_order=True).items():
             body = rows.drop_nulls("account_id") if part == "lots" else rows
@@ -163,11 +174,10 @@ def write_records(
             try:
                 _write_once(folder / FOLDER / name, [tuple(_HEADERS[part]), *cells])
             except OSError:
-                failed.append((str(return_id), f"{FOLDER}/{name}"))
-    unwritten = pl.DataFrame(failed, schema={"taxpayer_id": pl.String, "file_id": pl.String}, orient="row")
+                failed.append((str(return_id), int(tax_year), f"{FOLDER}/{name}"))
     message = pl.format("{} could not be written: nothing says yet what was filed, the year is as computed", "file_id")
     action = "Let the night write into filed/ in the firm's folder."
-    return gate.conform(items(unwritten, "filed_record_not_written", "blocking", message, action), ReviewItems)
+    return _asked(failed, "filed_record_not_written", message, action, members)
 
 
 def _write_once(path: Path, rows: list[tuple[str, ...]]) -> None:

@@ -150,7 +150,7 @@ def filings(
     firm_assets: pl.DataFrame,
 ) -> Tables:
     """What stands as filed: by the firm's files, else by the records of earlier nights."""
-    read = filing.read_records(night.folder, firm_filed_years)
+    read = filing.read_records(night.folder, firm_filed_years, return_members)
     kept = read.kept._replace(lots=_named(read.kept.lots, firm_assets))
     found = filed.records(
         firm_filed_years, firm_filed_lines, _named(firm_filed_lots, firm_assets), kept, return_members
@@ -405,13 +405,12 @@ def amendment_rows(
     if not night.scratch:
         going = _going(filed_returns, members, quarantine)
         pending = standing_lines.filter("pending")
-        unwritten = [filing.write_records(night.folder, going, pending, pending_lots, now)]
-    primaries = return_members.filter(pl.col("role") == "primary").select("return_id", "tax_year", "taxpayer_id")
+        unwritten = [filing.write_records(night.folder, going, pending, pending_lots, now, return_members)]
     return {
         "amendments": found,
         "amendment_questions": pl.concat(
             [
-                *amendments.questions(found, primaries),
+                *amendments.questions(found, return_members),
                 *amendments.units_questions(filed_closing_lots, closing_lots, filed_people),
                 *unwritten,
             ]

@@ -16,6 +16,7 @@ from schemas.filed import FiledInputs
 from schemas.gate import conform
 from schemas.tax import Amendments
 from transforms.exact import to_cents, units_text
+from transforms.filed import of_primary
 from transforms.filed_lines import CARRIED, TAX
 from transforms.review import items
 
@@ -118,28 +119,21 @@ def amendments(differences: pl.DataFrame, returns: pl.DataFrame, causes: pl.Data
     return conform(named, Amendments).sort(LINE)
 
 
-def questions(found: pl.DataFrame, primaries: pl.DataFrame) -> list[pl.DataFrame]:
-    """One item for each filed return that would change, and one for each account whose units do.
+def questions(found: pl.DataFrame, members: pl.DataFrame) -> list[pl.DataFrame]:
+    """One item for each filed return that would change.
 
     Args:
         found: schemas.tax.Amendments.
-        primaries: return_id, tax_year, taxpayer_id of whom a return's question is asked.
+        members: return_id, tax_year, taxpayer_id, role.
     """
     tax = pl.col("difference").filter(pl.col("form") == TAX).first()
-    by_return = (
-        found.group_by(RETURN)
-        .agg(figures=pl.len(), tax=tax, most=pl.col("difference").abs().max())
-        .join(primaries, on=RETURN, how="left")
-        .with_columns(
-            taxpayer_id=pl.coalesce("taxpayer_id", "return_id"),
-            change=pl.when(pl.col("tax").is_null()).then(pl.lit("the tax by nothing"))
-            .otherwise(pl.format("the tax by {}", "tax")),
-        )
-    )  # fmt: skip
+    by_return = found.group_by(RETURN).agg(figures=pl.len(), tax=tax, most=pl.col("difference").abs().max())
+    change = pl.coalesce(pl.format("the tax by {}", "tax"), pl.lit("the tax by nothing"))
+    asked = of_primary(by_return.with_columns(change=change), members)
     message = pl.format("the filed return of {}: {} figures would change, {}", "tax_year", "figures", "change")
     stake = pl.coalesce(pl.col("tax").abs(), pl.col("most"))
     action = "Look at amendments, which names the cause; amend (a higher version in filed_years.csv) or leave the return as it was filed."
-    return [items(by_return, "filed_year_differs", "warning", message, action, stake)]
+    return [items(asked, "filed_year_differs", "warning", message, action, stake)]
 
 
 def units_questions(stated: pl.DataFrame, closing_lots: pl.DataFrame, people: pl.DataFrame) -> list[pl.DataFrame]:

@@ -105,7 +105,7 @@ def records(
         lines=conform(lines, FiledFormLines).sort(*RETURN, "form", "line"),
         lots=conform(pl.concat([conform(own, FiledClosingLots), conform(recorded, FiledClosingLots)]), FiledClosingLots)
         .sort(pl.all()),
-        questions=_orphans(filed_years, filed_lines, filed_lots, people),
+        questions=_orphans(filed_years, filed_lines, filed_lots, people, members),
     )  # fmt: skip
 
 
@@ -115,8 +115,24 @@ def _sourced(rows: pl.DataFrame, found: pl.DataFrame, name: str) -> pl.DataFrame
     return rows.join(found, on=[*RETURN, "version"], how="left").with_columns(source.alias(name)).drop("found", "firm")
 
 
+def of_primary(rows: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
+    """`rows` of returns with the taxpayer_id whom a question on a return is asked of: the primary's.
+
+    Args:
+        rows: return_id, tax_year.
+        members: return_id, tax_year, taxpayer_id, role.
+    """
+    primary = members.filter(pl.col("role") == "primary").select(*RETURN, "taxpayer_id")
+    found = rows.drop("taxpayer_id", strict=False).join(primary, on=RETURN, how="left", maintain_order="left")
+    return found.with_columns(taxpayer_id=pl.coalesce("taxpayer_id", "return_id"))
+
+
 def _orphans(
-    filed_years: pl.DataFrame, filed_lines: pl.DataFrame, filed_lots: pl.DataFrame, people: pl.DataFrame
+    filed_years: pl.DataFrame,
+    filed_lines: pl.DataFrame,
+    filed_lots: pl.DataFrame,
+    people: pl.DataFrame,
+    members: pl.DataFrame,
 ) -> list[pl.DataFrame]:
     """Records that name no filing, filings of a year that was not over, and years between filed ones."""
     early = filed_years.filter(pl.col("filed_at").dt.year() <= pl.col("tax_year"))
@@ -128,12 +144,12 @@ def _orphans(
     enter = "Enter the filing in filed_years.csv; until then its figures do not count."
     return [
         items(
-            early.with_columns(taxpayer_id="return_id"), "filed_before_year_end", "blocking",
+            of_primary(early, members), "filed_before_year_end", "blocking",
             pl.format("filed_years.csv: {} is said to be filed before the year was over; it does not count", "tax_year"),
             "Correct tax_year or filed_at in filed_years.csv.",
         ),
         items(
-            lone_lines.with_columns(taxpayer_id="return_id"), "filed_lines_without_year", "blocking",
+            of_primary(lone_lines, members), "filed_lines_without_year", "blocking",
             pl.format("filed_lines.csv has lines of {}, version {}, that filed_years.csv does not know", "tax_year", "version"),
             enter,
         ),

@@ -15,6 +15,8 @@ from schemas.filed import RecomputedLines, StandingCarryovers, StandingLines
 from schemas.gate import conform, empty
 from schemas.tax import Carryforwards, ReturnInputs, ReturnLines, ScheduleD
 from transforms.exact import from_ints
+from transforms.filed import of_primary
+from transforms.firm import shown
 from transforms.law.parameters import YEARS
 from transforms.law.tax import assess
 from transforms.returns import ReturnResults, form_1040_names, shared_out, to_returns
@@ -194,7 +196,7 @@ def stated(
     Args:
         lines: schemas.filed.FiledFormLines.
         returns: schemas.filed.FiledReturns.
-        members: return_id, tax_year, taxpayer_id.
+        members: return_id, tax_year, taxpayer_id, role.
         shadow: the returns as if nothing had been filed.
         form_8949: schemas.tax.Form8949.
     """
@@ -229,7 +231,7 @@ def stated(
         standing.sort(LINE),
         _shares(outs, once, ours, shadow),
         recomputed.sort(LINE),
-        _questions(said, strange, recomputed, figures, outs),
+        _questions(said, strange, recomputed, figures, outs, members),
     )
 
 
@@ -323,16 +325,16 @@ def _questions(
     recomputed: pl.DataFrame,
     figures: pl.DataFrame,
     outs: pl.DataFrame,
+    members: pl.DataFrame,
 ) -> list[pl.DataFrame]:
     """Filed lines that cannot be compared, and filings that tell no carryover or that nothing recomputes."""
     twice = said.filter(pl.len().over(LINE) > 1).unique(LINE)
     bare = figures.join(recomputed, on=RETURN, how="anti")
 
     def about(rows: pl.DataFrame) -> pl.DataFrame:
-        what = pl.concat_str(pl.col("form").str.slice(0, 60), pl.lit(" line "), pl.col("line").str.slice(0, 60))
-        return rows.with_columns(
-            taxpayer_id="return_id", file_id=pl.concat_str(pl.lit("filed_lines:"), what), what=what
-        )
+        what = pl.concat_str(shown(pl.col("form")), pl.lit(" line "), shown(pl.col("line")))
+        named_so = rows.with_columns(file_id=pl.concat_str(pl.lit("filed_lines:"), what), what=what)
+        return of_primary(named_so, members)
 
     return [
         items(
@@ -346,12 +348,12 @@ def _questions(
             "Keep one of the rows in filed_lines.csv.",
         ),
         items(
-            outs.filter("asked").with_columns(taxpayer_id="return_id"), "filed_carryover_not_stated", "warning",
+            of_primary(outs.filter("asked"), members), "filed_carryover_not_stated", "warning",
             pl.format("{}: no filed line tells the carryover out; the next year opens from the recomputed one", "tax_year"),
             "Enter lines 8 and 13 of the Capital Loss Carryover Worksheet, or lines 7 and 15 of Schedule D, in filed_lines.csv.",
         ),
         items(
-            bare.with_columns(taxpayer_id="return_id"), "filed_not_recomputed", "warning",
+            of_primary(bare, members), "filed_not_recomputed", "warning",
             pl.format("{}: the filed return cannot be recomputed (no profile, or no law of that year)", "tax_year"),
             "Add the year to profiles.csv, so that a difference is found.",
         ),
