@@ -393,14 +393,20 @@ def amendment_rows(
     }
     owners = account_facts.select("account_id", "taxpayer_id")
     tonight = amendments.Night(files, owners, event_sources, mine, owned)
-    now = amendments.inputs(filed_returns, return_members, tonight, night.as_of.isoformat())
-    first_seen = now.join(filed_returns.filter("has_inputs"), on=["return_id", "tax_year"], how="anti")
-    causes = amendments.causes(filed_returns, return_members, pl.concat([filed_inputs, first_seen]), now, tonight)
-    differences = [
-        amendments.of_lines(standing_lines, recomputed_lines),
-        amendments.of_lots(filed_closing_lots, closing_lots, filed_people),
-    ]
-    found = amendments.amendments(pl.concat(differences), filed_returns, causes)
+    differences = pl.concat(
+        [
+            amendments.of_lines(standing_lines, recomputed_lines),
+            amendments.of_lots(filed_closing_lots, closing_lots, filed_people),
+        ]
+    )
+    key = ["return_id", "tax_year"]
+    differing = filed_returns.join(differences, on=key, how="semi")
+    unseen = filed_returns.filter(~pl.col("has_inputs"))
+    looked_at = pl.concat([differing, unseen]).unique(key)
+    now = amendments.inputs(looked_at, return_members, tonight, night.as_of.isoformat())
+    recorded = pl.concat([filed_inputs, now.join(unseen, on=key, how="semi")])
+    causes = amendments.causes(differing, return_members, recorded, now, tonight)
+    found = amendments.amendments(differences, filed_returns, causes)
     unwritten = []
     if not night.scratch:
         going = _going(filed_returns, members, quarantine)
