@@ -11,8 +11,8 @@ from pipelines.factory import Read, table_asset, table_assets
 from pipelines.folder import FIRM
 from pipelines.households import Members
 from pipelines.quarantine import Quarantine
-from schemas import clients, harvest, inputs, intake, ledger, review, tax
-from transforms import questions
+from schemas import clients, filed, harvest, inputs, intake, ledger, review, tax
+from schemas.base import Table
 
 _FIRM = {FIRM.format(name): given.model for name, given in inputs.INPUTS.items()}
 _QUESTIONS = {
@@ -27,6 +27,8 @@ _QUESTIONS = {
     "return_questions": "schedule_d",
     "form_questions": "form_8949",
     "income_questions": "income",
+    "filing_questions": "filings",
+    "amendment_questions": "amendments",
 }
 """Tables of what the stages leave open, and the asset they are written with."""
 _FOLDER = "firm_folder"
@@ -47,6 +49,25 @@ def _firm(*names: str) -> dict[str, Read]:
 def _of(*names: str) -> dict[str, Read]:
     """Tables that follow from the firm's folder."""
     return {name: Read(_CLIENTS[name], asset=_FOLDER) for name in names}
+
+
+_FILED: dict[str, type[Table]] = {
+    "filed_returns": filed.FiledReturns,
+    "filed_people": filed.FiledPeople,
+    "filed_form_lines": filed.FiledFormLines,
+    "filed_closing_lots": filed.FiledClosingLots,
+    "filed_inputs": filed.FiledInputs,
+}
+_MADE_OF = (
+    "profiles", "carry_ins", "filed_methods", "lot_orders", "basis_pools", "allocations_2025", "opening_lots",
+    "acquisitions", "overrides", "residency", "positions", "forms_1099da",
+)  # fmt: skip
+"""Tables of the folder whose rows a filed return was made of: one that changes since is told as a cause."""
+
+
+def _filed(*names: str) -> dict[str, Read]:
+    """Tables of what stands as filed."""
+    return {name: Read(_FILED[name], asset="filings") for name in names}
 
 
 def _events() -> dict[str, Read]:
@@ -78,6 +99,16 @@ _INTAKE = [
         {"files": Read(intake.Files), **_of("account_facts")},
         folder.take_in,
         shown=("files", "raw_rows", "legs"),
+        group="intake",
+    ),
+]
+_FILINGS = [
+    table_assets(
+        "filings",
+        {**_FILED, "filing_questions": review.ReviewItems},
+        {**_of("return_members"), **_firm("filed_years", "filed_lines", "filed_lots", "assets")},
+        stages.filings,
+        shown=(),
         group="intake",
     ),
 ]
@@ -139,6 +170,7 @@ _TAX = [
             "closing_lots": tax.ClosingLots,
             "book_inputs": tax.BookInputs,
             "book_balance": tax.BookBalance,
+            "pending_lots": filed.PendingLots,
             "book_questions": review.ReviewItems,
         },
         {
@@ -146,6 +178,7 @@ _TAX = [
             "picks": Read(ledger.Picks, asset="movements"),
             **_of("account_facts", "time_zones", "return_members", "asset_facts"),
             **_firm("basis_pools", "allocations_2025", "taxpayers", "profiles", "carry_ins", "forms_1099da", "assets"),
+            **_filed("filed_people", "filed_closing_lots", "filed_form_lines"),
             "before": Read(tax.ClosingLots, "before", "closing_lots"),
             "earlier_lots": Read(tax.Lots, table="lots"),
             "inputs_before": Read(tax.BookInputs, table="book_inputs"),
@@ -189,6 +222,10 @@ _TAX = [
             "carryforwards": tax.Carryforwards,
             "return_lines": tax.ReturnLines,
             "return_inputs": tax.ReturnInputs,
+            "shadow_carryforwards": tax.Carryforwards,
+            "filed_carryovers": filed.StandingCarryovers,
+            "standing_lines": filed.StandingLines,
+            "recomputed_lines": filed.RecomputedLines,
             "return_questions": review.ReviewItems,
         },
         {
@@ -196,7 +233,10 @@ _TAX = [
             "income_": Read(tax.Income, table="income"),
             **_of("return_members"),
             **_firm("profiles", "carry_ins", "taxpayers"),
+            **_filed("filed_returns", "filed_form_lines"),
+            "earlier_carryovers": Read(filed.StandingCarryovers, table="filed_carryovers"),
             "before": Read(tax.Carryforwards, "before", "carryforwards"),
+            "shadow_before": Read(tax.Carryforwards, "before", "shadow_carryforwards"),
         },
         stages.return_rows,
         by_year=True,
@@ -231,6 +271,27 @@ _TAX = [
         shown=("instructions",),
         group="tax",
     ),
+    table_assets(
+        "amendments",
+        {"amendments": tax.Amendments, "amendment_questions": review.ReviewItems},
+        {
+            **_filed("filed_returns", "filed_people", "filed_closing_lots", "filed_inputs"),
+            "standing_lines": Read(filed.StandingLines, asset="schedule_d"),
+            "recomputed_lines": Read(filed.RecomputedLines, asset="schedule_d"),
+            "pending_lots": Read(filed.PendingLots, asset="closing_lots"),
+            "closing_lots": tax.ClosingLots,
+            "files": intake.Files,
+            "event_sources": ledger.EventSources,
+            **_events(),
+            **_of("return_members", "account_facts"),
+            "members": Read(Members, asset=_FOLDER),
+            "quarantine": Quarantine,
+            **_firm(*_MADE_OF),
+        },
+        stages.amendment_rows,
+        shown=("amendments",),
+        group="tax",
+    ),
     table_asset("open_lots", tax.OpenLots, {"closing_lots": tax.ClosingLots}, stages.open_lots, group="tax"),
 ]
 _REVIEW = [
@@ -259,7 +320,7 @@ _REVIEW = [
             "holdings_": Read(harvest.Holdings, table="holdings"),
             "quarantine": Quarantine,
             **_of("account_facts"),
-            **_firm("review_answers", *questions.UNUSED),
+            **_firm("review_answers"),
             **{table: Read(review.ReviewItems, asset=asset) for table, asset in _QUESTIONS.items()},
         },
         stages.review,
@@ -287,7 +348,7 @@ _HARVEST = [
     table_asset("runs", review.Runs, {}, stages.runs, after=("harvest_summary",), group="mart"),
 ]
 
-TABLES: list[dg.AssetsDefinition] = [*_INTAKE, *_LEDGER, *_TAX, *_REVIEW, *_HARVEST]
+TABLES: list[dg.AssetsDefinition] = [*_INTAKE, *_FILINGS, *_LEDGER, *_TAX, *_REVIEW, *_HARVEST]
 """Every table asset of the night."""
 
 GUARDS: Mapping[str, str] = {
@@ -316,11 +377,14 @@ GUARDS: Mapping[str, str] = {
                                     + coalesce(p.other_28_rate, 0) + coalesce(p.unrecaptured_1250, 0))
     """,
     "carryovers_conserved": """
-        WITH years AS (
-            SELECT return_id, tax_year, sum(short_term_in + long_term_in) AS brought,
+        WITH rows AS (
+            SELECT 'standing' AS fold, * FROM carryforwards WHERE source = 'computed'
+            UNION ALL SELECT 'shadow', * FROM shadow_carryforwards
+        ), years AS (
+            SELECT fold, return_id, tax_year, sum(short_term_in + long_term_in) AS brought,
                 sum(short_term_net + long_term_net) AS net, sum(deduction_used) AS used,
                 sum(short_term_out + long_term_out) AS carried
-            FROM carryforwards GROUP BY ALL
+            FROM rows GROUP BY ALL
         )
         SELECT count(*) FROM years WHERE carried != greatest(brought - net - used, 0)
     """,

@@ -119,7 +119,7 @@ def table_assets(
 
         def work() -> dict[str, int]:
             store = warehouse.of(firm)
-            night = _night(context, firm)
+            night = _night(context, firm, warehouse.books(firm).scratch)
             frames = {arg: _read(store, arg, read, night.years) for arg, read in reads.items()}
             answer = transform(night, **frames)
             tables = dict(answer) if isinstance(answer, Mapping) else {name: answer}
@@ -149,7 +149,7 @@ def _told(asset: str, work: Callable[[], Any]) -> Any:
     raise told  # outside the handler: no context that a logger could print
 
 
-def _night(context: dg.AssetExecutionContext, firm: FirmFolder) -> Night:
+def _night(context: dg.AssetExecutionContext, firm: FirmFolder, scratch: bool) -> Night:
     as_of = firm.date_at(datetime.now(firm.zone))
     tags = context.run.tags
     first = tags.get(RANGE_START) or tags.get(PARTITION) or FIRST_YEAR
@@ -157,7 +157,7 @@ def _night(context: dg.AssetExecutionContext, firm: FirmFolder) -> Night:
     years = range(int(first), min(int(last), as_of.year) + 1)
     if not years:
         raise NightError(f"the run's years {first} to {last} begin after its date {as_of}")
-    return Night(firm.path, as_of, tuple(years), context.run.run_id)
+    return Night(firm.path, as_of, tuple(years), context.run.run_id, scratch)
 
 
 def _read(store: Warehouse, argument: str, read: Read, years: tuple[int, ...]) -> pl.DataFrame:

@@ -412,9 +412,9 @@ def _price_rows(path: Path) -> pl.DataFrame:
 
 
 def input_hash(night: Night) -> str:
-    """A hash of all that the night reads: the folder's tables, prices and clients' files."""
+    """A hash of all that the night reads: the folder's tables, prices, records of filings and clients' files."""
     total = hashlib.sha256()
-    tops = [sorted(night.folder.glob(top)) for top in ("firm.toml", "prices/*", "intake/**/*")]
+    tops = [sorted(night.folder.glob(top)) for top in ("firm.toml", "prices/*", "filed/*", "intake/**/*")]
     for path in [*_firm_csvs(night.folder), *chain.from_iterable(tops)]:
         try:
             if path.is_file() and not path.is_symlink():

@@ -32,6 +32,8 @@ class Night(NamedTuple):
     years: tuple[int, ...]
     """The tax years of the run, up to the year of `as_of`."""
     run_id: str
+    scratch: bool = False
+    """Whether it is a night as of another day than tonight: nothing of it is kept."""
 
 
 class FirmFolder(dg.ConfigurableResource):  # type: ignore[type-arg]

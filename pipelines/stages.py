@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 import pipelines
-from pipelines import folder
+from pipelines import filing, folder
 from pipelines.errors import NightError
 from pipelines.partitions import FIRST_YEAR
 from pipelines.resources import Night
@@ -17,8 +17,11 @@ from schemas.fields import QUANTITY
 from schemas.review import Runs
 from transforms import (
     advice,
+    amendments,
     asset_master,
     balances,
+    filed,
+    filed_lines,
     forms,
     holding,
     holdings,
@@ -173,6 +176,30 @@ def _seen(night: Night, firm_lot_picks: pl.DataFrame, events_: pl.DataFrame) -> 
     return firm_lot_picks.join(events_, on="event_id", how="semi")
 
 
+def filings(
+    night: Night,
+    firm_filed_years: pl.DataFrame,
+    firm_filed_lines: pl.DataFrame,
+    firm_filed_lots: pl.DataFrame,
+    return_members: pl.DataFrame,
+    firm_assets: pl.DataFrame,
+) -> Tables:
+    """What stands as filed: by the firm's files, else by the records of earlier nights."""
+    read = filing.read_records(night.folder, firm_filed_years, return_members)
+    kept = read.kept._replace(lots=_named(read.kept.lots, firm_assets))
+    found = filed.records(
+        firm_filed_years, firm_filed_lines, _named(firm_filed_lots, firm_assets), kept, return_members
+    )
+    return {
+        "filed_returns": found.returns,
+        "filed_people": found.people,
+        "filed_form_lines": found.lines,
+        "filed_closing_lots": found.lots,
+        "filed_inputs": read.inputs,
+        "filing_questions": pl.concat([read.questions, *found.questions]),
+    }
+
+
 def lot_book(
     night: Night,
     movements_: pl.DataFrame,
@@ -188,32 +215,42 @@ def lot_book(
     firm_carry_ins: pl.DataFrame,
     firm_forms_1099da: pl.DataFrame,
     firm_assets: pl.DataFrame,
+    filed_people: pl.DataFrame,
+    filed_closing_lots: pl.DataFrame,
+    filed_form_lines: pl.DataFrame,
     before: pl.DataFrame,
     earlier_lots: pl.DataFrame,
     inputs_before: pl.DataFrame,
 ) -> Tables:
-    """Movements to lots, pieces and the closing lots of each year, rolled on from the year before the run's first."""
+    """Movements to lots, pieces and the closing lots of each year, rolled on from the year before the run's first.
+
+    After a filed year they are rolled on from the closing lots as filed.
+    """
     first, last = min(night.years), max(night.years)
     universal = movements.universal_taxpayers(firm_basis_pools)
     sales = movements_.filter(pl.col("movement") == "dispose").select("movement_id", "tax_year")
     now = _book_inputs(
         [
-            movements_.drop("sequence"),
+            *(movements_.drop("sequence"), firm_profiles, firm_carry_ins, firm_forms_1099da, return_members),
             picks.join(sales, on="movement_id"),
-            firm_profiles,
-            firm_carry_ins,
-            firm_forms_1099da,
-            return_members,
+            filed.digests(filed_people, filed_closing_lots, filed_form_lines, range(FIRST_YEAR, last + 1)),
         ],
         [firm_basis_pools, firm_allocations_2025, firm_taxpayers, account_facts, asset_facts, time_zones],
     )
-    opening = lots.no_opening()
+    opening, earlier = lots.no_opening(), earlier_lots.filter(pl.col("tax_year") < first)
     if first > FIRST_YEAR:
         _unchanged(now, inputs_before, first)
-        opening = lots.opening_slots(before, earlier_lots.filter(pl.col("tax_year") < first), first - 1)
-    allocations = _named(firm_allocations_2025, firm_assets)
-    wallets = movements.wallets(account_facts)
-    book = lots.run(movements_, opening, universal, allocations, wallets, (first, last), time_zones, picks)
+        _on_record(filed_people, first)
+        opening = lots.opening_slots(before, earlier, first - 1)
+    allocations, wallets = _named(firm_allocations_2025, firm_assets), movements.wallets(account_facts)
+
+    def engine(moved: pl.DataFrame, opened: pl.DataFrame, span: tuple[int, int]) -> lots.LotBook:
+        return lots.run(moved, opened, universal, allocations, wallets, span, time_zones, picks)
+
+    setting = filed.Setting(universal, wallets, time_zones)
+    book, balance = filed.run(
+        engine, movements_, opening, earlier, filed_people, filed_closing_lots, setting, (first, last)
+    )
     years = pl.col("tax_year").is_between(first, last)
     failed = book.faults.filter(fault="lot_book_failed")
     open_ends = movements.dated(book.faults, movements_), movements.widowed(movements_).filter(years)
@@ -228,9 +265,8 @@ def lot_book(
         "book_questions": pl.concat(questions.lot_book(*open_ends)).with_columns(
             tax_year=pl.coalesce("tax_year", pl.lit(last))
         ),
-        "book_balance": lots.conservation(movements_.filter(years), opening, book, last).with_columns(
-            tax_year=pl.lit(last, pl.Int64)
-        ),
+        "book_balance": balance.with_columns(tax_year=pl.lit(last, pl.Int64)),
+        "pending_lots": filed.pending_lots(book.closing_lots, filed_people, filed_closing_lots, night.years),
         "quarantine": failed.select("taxpayer_id", why=pl.format("the lot book failed ({})", "reason")),
     }
 
@@ -262,6 +298,19 @@ def _unchanged(now: pl.DataFrame, before: pl.DataFrame, first: int) -> None:
         year = differs.sort()[0]
         raise NightError(
             f"what the books of {year} are made of changed since the last whole night: run `make nightly`, or `make backfill FROM={year}`"
+        )
+
+
+def _on_record(people: pl.DataFrame, first: int) -> None:
+    """Refuse a backfill from behind a filing that no night has put on record.
+
+    Raises:
+        NightError: closing lots of a year before `first` were filed and are not on record.
+    """
+    bare = people.filter(pl.col("lots_from").is_null() & (pl.col("tax_year") < first))["tax_year"].sort()
+    if bare.len():
+        raise NightError(
+            f"a return of {bare[0]} was filed and is not on record yet: run `make nightly`, or `make backfill FROM={bare[0]}`"
         )
 
 
@@ -313,9 +362,13 @@ def return_rows(
     firm_profiles: pl.DataFrame,
     firm_carry_ins: pl.DataFrame,
     firm_taxpayers: pl.DataFrame,
+    filed_returns: pl.DataFrame,
+    filed_form_lines: pl.DataFrame,
+    earlier_carryovers: pl.DataFrame,
     before: pl.DataFrame,
+    shadow_before: pl.DataFrame,
 ) -> Tables:
-    """The worksheets of every individual's return, year after year."""
+    """The worksheets of every individual's return, year after year: filed ones as filed, and in shadow as if they were not."""
     people = firm_taxpayers.filter(pl.col("entity") == "individual")
     given = returns.Books(
         members=return_members.join(people, on="taxpayer_id", how="semi"),
@@ -325,7 +378,17 @@ def return_rows(
         carry_ins=firm_carry_ins,
         taxpayers=people,
     )
-    done = returns.fold_years(given, before, range(min(night.years), max(night.years) + 1))
+    years = range(min(night.years), max(night.years) + 1)
+    shadow = returns.fold_years(given, shadow_before, years)
+    ours = pl.col("tax_year").is_in(night.years)
+    stated = filed_lines.stated(
+        filed_form_lines.filter(ours), filed_returns.filter(ours), given.members, shadow, form_8949
+    )
+    carried = pl.concat([earlier_carryovers.filter(pl.col("tax_year") < years.start), stated.carryovers])
+    stood = shadow
+    if carried.height or not before.equals(shadow_before):
+        stood = returns.fold_years(given._replace(filed=carried), before, years)
+    done = filed_lines.published(shadow, stood, stated, filed_returns.filter(ours), form_8949)
     return {
         "schedule_d": done.schedule_d,
         "carryforwards": done.carryforwards,
@@ -333,7 +396,13 @@ def return_rows(
             [done.return_lines, forms.schedule_d_lines(form_8949).join(done.schedule_d, on=RETURN, how="semi")]
         ).sort("tax_year", "return_id", "form", "line"),
         "return_inputs": gate.conform(done.returns, tax.ReturnInputs),
-        "return_questions": pl.concat(questions.returns(done.missing, done.conflicts, return_members)),
+        "shadow_carryforwards": shadow.carryforwards,
+        "filed_carryovers": stated.carryovers,
+        "standing_lines": pl.concat([stated.lines, done.pending]),
+        "recomputed_lines": stated.recomputed,
+        "return_questions": pl.concat(
+            [*questions.returns(stood.missing, stood.conflicts, return_members), *stated.questions]
+        ),
     }
 
 
@@ -381,6 +450,73 @@ def instruction_rows(
         "instructions": done.instructions,
         "instruction_questions": pl.concat(questions.identification(done.questions)),
     }
+
+
+def amendment_rows(
+    night: Night,
+    filed_returns: pl.DataFrame,
+    filed_people: pl.DataFrame,
+    filed_closing_lots: pl.DataFrame,
+    filed_inputs: pl.DataFrame,
+    standing_lines: pl.DataFrame,
+    recomputed_lines: pl.DataFrame,
+    closing_lots: pl.DataFrame,
+    pending_lots: pl.DataFrame,
+    files: pl.DataFrame,
+    event_sources: pl.DataFrame,
+    events_: pl.DataFrame,
+    return_members: pl.DataFrame,
+    account_facts: pl.DataFrame,
+    members: pl.DataFrame,
+    quarantine: pl.DataFrame,
+    **records: pl.DataFrame,
+) -> Tables:
+    """What filed returns would change, and the records of what was filed that no night has written yet."""
+    mine = events_.select("event_id", "taxpayer_id", "tax_year", "usd_value", "fee_usd_value")
+    owned = {
+        name.removeprefix("firm_"): rows.join(mine.select("event_id", "taxpayer_id", "tax_year"), on="event_id")
+        if not {"taxpayer_id", "return_id"} & {*rows.columns}
+        else rows
+        for name, rows in records.items()
+    }
+    owners = account_facts.select("account_id", "taxpayer_id")
+    tonight = amendments.Night(files, owners, event_sources, mine, owned)
+    differences = pl.concat(
+        [
+            amendments.of_lines(standing_lines, recomputed_lines),
+            amendments.of_lots(filed_closing_lots, closing_lots, filed_people),
+        ]
+    )
+    key = ["return_id", "tax_year"]
+    differing = filed_returns.join(differences, on=key, how="semi")
+    unseen = filed_returns.filter(~pl.col("has_inputs"))
+    looked_at = pl.concat([differing, unseen]).unique(key)
+    now = amendments.inputs(looked_at, return_members, tonight, night.as_of.isoformat())
+    recorded = pl.concat([filed_inputs, now.join(unseen, on=key, how="semi")])
+    causes = amendments.causes(differing, return_members, recorded, now, tonight)
+    found = amendments.amendments(differences, filed_returns, causes)
+    unwritten = []
+    if not night.scratch:
+        going = _going(filed_returns, members, quarantine)
+        pending = standing_lines.filter("pending")
+        unwritten = [filing.write_records(night.folder, going, pending, pending_lots, now, return_members)]
+    return {
+        "amendments": found,
+        "amendment_questions": pl.concat(
+            [
+                *amendments.questions(found, return_members),
+                *amendments.units_questions(filed_closing_lots, closing_lots, filed_people),
+                *unwritten,
+            ]
+        ),
+    }
+
+
+def _going(filed_returns: pl.DataFrame, members: pl.DataFrame, quarantine: pl.DataFrame) -> pl.DataFrame:
+    """Filed returns of households that nothing stopped tonight: of the others no figure is whole."""
+    stopped = members.join(quarantine, on="taxpayer_id", how="semi").select("household").unique()
+    theirs = members.filter(pl.col("kind") == "return").join(stopped, on="household", how="semi")
+    return filed_returns.join(theirs.select(return_id="id"), on="return_id", how="anti")
 
 
 def open_lots(night: Night, closing_lots: pl.DataFrame) -> pl.DataFrame:
@@ -472,10 +608,8 @@ def review(
     taken, rows, sides, breaks = (
         frame.join(owner, on="account_id", how="left") for frame in (files, faults, legs, balances.balance_breaks(legs))
     )
-    given = {name: asked.pop(folder.FIRM.format(name)) for name in questions.UNUSED}
     parts = [
         *asked.values(),
-        *(item for name, records in given.items() for item in questions.unused_records(name, records)),
         *questions.files(taken),
         *questions.rows(rows),
         *questions.digits(sides),

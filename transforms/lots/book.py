@@ -67,7 +67,7 @@ def run(
     once = partial(_once, picks=picks, by_reference=by_reference)
     moved = movements.filter(pl.col("tax_year").is_between(first, last))
     walleted = movements.with_columns(pool="wallet")
-    early = _component(movements, opening, universal if first <= WALLET_YEAR else ())
+    early = tied(movements, universal if first <= WALLET_YEAR else ())
     if not early:
         return once(moved, opening, walleted, years)
     taxable = ~pl.col("account_id").is_in(wallets.filter(pl.col("treatment") != "taxable")["account_id"].implode())
@@ -126,10 +126,9 @@ def _names(prepared: Prepared, lots: pl.DataFrame) -> reference.Names:
     )  # fmt: skip
 
 
-def _component(movements: pl.DataFrame, opening: pl.DataFrame, universal: Collection[str]) -> list[str]:
-    """The taxpayers with a universal pool, and those whom transfers of lots tie to them."""
-    here = pl.concat([movements["taxpayer_id"], opening["taxpayer_id"]]).unique()
-    reached = set(universal) & set(here)
+def tied(movements: pl.DataFrame, taxpayers: Collection[str]) -> list[str]:
+    """The taxpayers, and all whom transfers of lots tie to them (IRC 1041): their books are made together."""
+    reached = set(taxpayers)
     if not reached:
         return []
     ends = movements.filter(pl.col("movement").is_in(("depart", "arrive"))).select("link", "taxpayer_id").unique()
