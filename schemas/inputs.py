@@ -40,6 +40,8 @@ POSITIONS: Mapping[str, tuple[str, ...]] = {
     "liquidity_pool": ("taxable", "carry"),
     "own_transfer": ("order", "fifo"),
     **{f"{kind}_nii": ("yes", "no") for kind in INCOME_KINDS if kind != "wages"},
+    "trust_share_wash_sale": ("yes", "no"),
+    "market_crossing": ("allow", "disallow"),
 }
 """Topics of unsettled law and the stands a firm may take; the first is the default where nobody says."""
 OVERRIDE_FIELDS = (
@@ -556,6 +558,7 @@ class FirmSettings:
     """`firm.toml`. `assumed` names the assumptions that the file leaves to their defaults.
 
     `platforms` always has the row `default`; `positions` has the firm's stand on every topic of `POSITIONS`.
+    `wash_sales` is what became of bills (`transforms.law.wash_sale_rules.in_force`).
     """
 
     name: str
@@ -572,4 +575,5 @@ class FirmSettings:
     )
     positions: Mapping[str, str] = field(default_factory=lambda: {t: choices[0] for t, choices in POSITIONS.items()})
     alerts: Mapping[str, str] = field(default_factory=dict)
+    wash_sales: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     assumed: tuple[str, ...] = ()
