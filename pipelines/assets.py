@@ -22,7 +22,9 @@ _QUESTIONS = {
     "event_questions": "events",
     "transfer_questions": "transfers",
     "movement_questions": "movements",
-    "book_questions": "gains",
+    "book_questions": "lots",
+    "wash_questions": "gains",
+    "bill_questions": "loss_at_risk",
     "return_questions": "schedule_d",
 }
 """Tables of what the stages leave open, and the asset they are written with."""
@@ -114,6 +116,14 @@ _LEDGER = [
         group="ledger",
     ),
 ]
+_BOOKS = {
+    "pieces": Read(tax.Pieces, asset="lots"),
+    "lots_": Read(tax.Lots, table="lots"),
+    "lot_conversions": Read(tax.LotConversions, asset="lots"),
+    **_of("account_facts", "return_members", "asset_facts", "stands"),
+    **_firm("profiles"),
+}
+"""What wash sales are found in."""
 _TAX = [
     table_assets(
         "lot_book",
@@ -121,7 +131,7 @@ _TAX = [
             "lots": tax.Lots,
             "lot_moves": tax.LotMoves,
             "lot_conversions": tax.LotConversions,
-            "gains": tax.Gains,
+            "pieces": tax.Pieces,
             "closing_lots": tax.ClosingLots,
             "book_inputs": tax.BookInputs,
             "book_balance": tax.BookBalance,
@@ -137,7 +147,29 @@ _TAX = [
         },
         stages.lot_book,
         by_year=True,
-        shown=("lots", "lot_moves", "gains", "closing_lots"),
+        shown=("lots", "lot_moves", "closing_lots"),
+        group="tax",
+    ),
+    table_assets(
+        "realized",
+        {
+            "gains": tax.Gains,
+            "wash_sales": tax.WashSales,
+            "washed_lots": tax.WashedLots,
+            "wash_questions": review.ReviewItems,
+        },
+        {**_BOOKS, "before": Read(tax.WashSales, table="wash_sales"), "quarantine": Quarantine},
+        stages.realized,
+        by_year=True,
+        shown=("gains", "wash_sales"),
+        group="tax",
+    ),
+    table_assets(
+        "at_risk",
+        {"loss_at_risk": tax.LossAtRisk, "bill_questions": review.ReviewItems},
+        _BOOKS,
+        stages.at_risk,
+        shown=("loss_at_risk",),
         group="tax",
     ),
     table_asset(
@@ -189,7 +221,13 @@ _TAX = [
         stages.digital_asset_answers,
         group="tax",
     ),
-    table_asset("open_lots", tax.OpenLots, {"closing_lots": tax.ClosingLots}, stages.open_lots, group="tax"),
+    table_asset(
+        "open_lots",
+        tax.OpenLots,
+        {"closing_lots": tax.ClosingLots, "washed_lots": Read(tax.WashedLots, asset="gains")},
+        stages.open_lots,
+        group="tax",
+    ),
 ]
 _REVIEW = [
     table_asset(

@@ -48,7 +48,8 @@ def form_8949(gains: pl.DataFrame, reported: pl.DataFrame) -> pl.DataFrame:
 
     Boxes by tax rules 3.1: to 2024 C and F; from 2025 G-L: I and L without a Form 1099-DA, H and K where the broker
     reported proceeds, G and J where it reported basis too. A gift in the zone of no gain and no loss shows its
-    proceeds as basis. A worthless-looking basis of zero is a basis.
+    proceeds as basis. A worthless-looking basis of zero is a basis. A loss that the law does not allow comes back in
+    column (g), with its code in (f), codes in the order of the alphabet (Instructions Form 8949).
 
     Args:
         gains: Gains.
@@ -66,23 +67,35 @@ def form_8949(gains: pl.DataFrame, reported: pl.DataFrame) -> pl.DataFrame:
             .then(pl.lit("INHERITED"))
             .otherwise(pl.col("date_acquired").dt.to_string("%Y-%m-%d")),
             description=pl.concat_str(units_text(pl.col("quantity")), pl.lit(" "), pl.col("asset").str.slice(0, 64)),
-            code=pl.when("collectible").then(pl.lit("C")),
-            adjustment=pl.lit(0).cast(CENTS),
+            code=_codes(),
         )
-        .with_columns(gain=(pl.col("proceeds") - pl.col("basis")).cast(CENTS))
+        .with_columns(gain=(pl.col("proceeds") - pl.col("basis") + pl.col("adjustment")).cast(CENTS))
     )
     return conform(rows, Form8949).sort("return_id", "tax_year", "part", "date_sold", "disposal_id", "lot_id")
 
 
 def _in_cents() -> dict[str, pl.Expr]:
-    """Proceeds and basis of each piece by cumulative rounding over its disposal; no gain stays exactly none."""
+    """Proceeds, basis and what is not allowed of each piece by cumulative rounding over its disposal.
+
+    No gain stays exactly none, and so does a loss of which nothing is allowed.
+    """
 
     def rounded(column: str) -> pl.Expr:
         running = to_cents(pl.col(column).cum_sum().over("disposal_id"))
         return (running - running.shift(1, fill_value=0).over("disposal_id")).cast(CENTS)
 
     proceeds = rounded("proceeds")
-    return {"proceeds": proceeds, "basis": pl.when(pl.col("gain") == 0).then(proceeds).otherwise(rounded("basis"))}
+    basis = pl.when(pl.col("gain") == 0).then(proceeds).otherwise(rounded("basis"))
+    none_allowed = (pl.col("disallowed") > 0) & (pl.col("disallowed") == -pl.col("gain"))
+    adjustment = pl.when(none_allowed).then(basis - proceeds).otherwise(rounded("disallowed")).cast(CENTS)
+    return {"proceeds": proceeds, "basis": basis, "adjustment": adjustment}
+
+
+def _codes() -> pl.Expr:
+    """C a collectible, L a loss that is none, W a wash sale."""
+    collectible = pl.when("collectible").then(pl.lit("C"))
+    letters = pl.concat_str(collectible, "disallowed_code", ignore_nulls=True)
+    return pl.when(letters != "").then(letters)
 
 
 def _box() -> pl.Expr:

@@ -19,6 +19,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Iterator
+from datetime import date, timedelta
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -114,6 +115,13 @@ def couples(members: pl.DataFrame, profiles: pl.DataFrame) -> pl.DataFrame:
         apart, left_on=["spouse_id", "tax_year"], right_on=["taxpayer_id", "tax_year"], how="semi"
     )
     return pl.concat([joint, separate.select(joint.columns)]).unique().sort("taxpayer_id", "tax_year", "spouse_id")
+
+
+def under_law(
+    pieces: pl.DataFrame, books: Books, assets: pl.DataFrame, stands: pl.DataFrame, rules: tuple[Rule, ...]
+) -> Washed:
+    """The overlay of the rules that are law, all together (arguments as of `reached` and `wash`)."""
+    return wash(reached(pieces, assets, stands, tuple(rule for rule in rules if rule.status == "law")), books)
 
 
 def wash(pieces: pl.DataFrame, books: Books) -> Washed:
@@ -515,10 +523,10 @@ def _at_risk(
     law: tuple[Rule, ...],
 ) -> pl.DataFrame:
     """The disposals of which a rule would take a loss."""
-    subject = reached(pieces, assets, stands, (rule,))
-    if law:
-        governed = reached(pieces, assets, stands, law)["subject"]
-        subject = subject.with_columns(subject=pl.col("subject") & ~governed)
+    since = max(rule.first_day, date.min + timedelta(days=WINDOW)) - timedelta(days=WINDOW)
+    recent = pieces.filter(pl.col("date_sold") >= since)
+    governed = reached(recent, assets, stands, law)["subject"]
+    subject = reached(recent, assets, stands, (rule,)).with_columns(subject=pl.col("subject") & ~governed)
     gains = wash(subject, books).gains
     lost = (
         pl.when(pl.col("on_return") & (pl.col("gain") < 0) & ~pl.col("disposal_kind").is_in(UNTAXED))

@@ -14,7 +14,7 @@ PIECE = {
     "taxpayer_id": "t", "return_id": "t", "tax_year": 2025, "account_id": "a", "asset": "BTC", "disposal_id": "d",
     "event_id": "d", "lot_id": "l", "quantity": "0.5", "acquired_at": "2025-01-02T00:00:00", "disposed_at": "2025-03-01T00:00:00",
     "date_acquired": "2025-01-02", "date_sold": "2025-03-01", "proceeds": "100", "basis": "60", "gain": "40", "term": "short",
-    "disposal_kind": "sell", "basis_status": "known", "lot_method": "fifo", "origin": "buy", "collectible": False, "on_return": True,
+    "disposal_kind": "sell", "basis_status": "known", "lot_method": "fifo", "origin": "buy", "collectible": False, "on_return": True, "disallowed": "0",
 }  # fmt: skip
 REPORTED = pl.DataFrame(
     schema={
@@ -108,7 +108,7 @@ def test_cash_interest_is_no_receipt_of_a_digital_asset():
     paid = {
         "event_id": "i", "taxpayer_id": "t", "return_id": "t", "tax_year": 2025, "account_id": "a", "income_kind": "interest",
         "quantity": "100", "received_at": "2025-01-02T00:00:00", "date_received": "2025-01-02", "schedule": "x", "in_nii": True,
-        "on_return": True,
+        "on_return": True, "disallowed": "0",
     }  # fmt: skip
     own = pl.DataFrame({"account_id": ["a"], "taxable": [True]})
 
@@ -134,3 +134,30 @@ def test_the_zone_of_no_gain_and_no_loss_stays_without_gain():
     # E2.7: a gift sold between its two bases
     row = line({"proceeds": "80.005", "basis": "80.005", "gain": "0"})
     assert (str(row["gain"]), row["proceeds"]) == ("0.00", row["basis"])
+
+
+def test_a_wash_sale_comes_back_in_column_g_with_code_w() -> None:
+    """E4.1: proceeds 600, cost 1,000, of the loss of 400 not allowed 240 (Instructions Form 8949, codes W and L)."""
+    row = line({"proceeds": "600", "basis": "1000", "gain": "-400", "disallowed": "240", "disallowed_code": "W"})
+    assert [row[c] for c in ("proceeds", "basis", "code", "adjustment", "gain")] == [600, 1_000, "W", 240, -160]
+
+
+def test_codes_stand_in_the_order_of_the_alphabet() -> None:
+    sold = {
+        "proceeds": "600",
+        "basis": "1000",
+        "gain": "-400",
+        "disallowed": "240",
+        "collectible": True,
+        "term": "long",
+    }
+    assert line({**sold, "disallowed_code": "W"})["code"] == "CW"
+    assert line({**sold, "disallowed_code": "L"})["code"] == "CL"
+
+
+def test_a_loss_of_which_nothing_is_allowed_leaves_no_cent() -> None:
+    """Basis 100.005 and proceeds 60.004 are 100.01 and 60.00 on the form: 40.01 come back, not 40.00."""
+    row = line(
+        {"proceeds": "60.004", "basis": "100.005", "gain": "-40.001", "disallowed": "40.001", "disallowed_code": "W"}
+    )
+    assert [str(row[c]) for c in ("proceeds", "basis", "adjustment", "gain")] == ["60.00", "100.01", "40.01", "0.00"]

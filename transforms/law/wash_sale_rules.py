@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from importlib import resources
 from typing import Any
 
@@ -36,6 +36,17 @@ class Rule:
     tax_years_beginning_after: date | None = None
     by_firm: bool = False
 
+    @property
+    def first_day(self) -> date:
+        """The first day on which a disposal may fall under the rule."""
+        after, years = self.dispositions_after, self.tax_years_beginning_after
+        days = [date.min]
+        if after is not None:
+            days.append(after + timedelta(days=1))
+        if years is not None:
+            days.append(date(years.year + 1, 1, 1))
+        return max(days)
+
     def reaches(self) -> pl.Expr:
         """Whether the rule reaches a disposal: of `class`, `date_sold` (Date) and `tax_year`."""
         within = pl.col("class").is_in(self.classes)
@@ -65,8 +76,8 @@ def parse(rows: Iterable[Mapping[str, Any]]) -> tuple[Rule, ...]:
             raise ValueError(f"rule {row['rule_id']}: status {row['status']!r}, expected one of {STATUSES}")
         if not row["source"]:
             raise ValueError(f"rule {row['rule_id']}: no source")
-        dates = {name: row[name] and date.fromisoformat(row[name]) for name in DATES}
-        rules.append(Rule(row["rule_id"], tuple(row["classes"]), row["status"], row["source"], **dates))
+        after, years = (row[name] and date.fromisoformat(row[name]) for name in DATES)
+        rules.append(Rule(row["rule_id"], tuple(row["classes"]), row["status"], row["source"], after, years))
     if len({rule.rule_id for rule in rules}) < len(rules):
         raise ValueError("two wash sale rules bear one id")
     return tuple(rules)
@@ -85,8 +96,12 @@ def in_force(changes: Mapping[str, Mapping[str, Any]]) -> tuple[Rule, ...]:
 def _changed(rule: Rule, change: Mapping[str, Any] | None) -> Rule:
     if change is None:
         return rule
-    dates = {name: change.get(name) for name in DATES} if any(name in change for name in DATES) else {}
-    return replace(rule, status=change["status"], by_firm=True, **dates)
+    after, years = (change.get(name) for name in DATES)
+    if after is None and years is None:  # a status alone leaves the dates as they are
+        after, years = rule.dispositions_after, rule.tax_years_beginning_after
+    return replace(
+        rule, status=change["status"], by_firm=True, dispositions_after=after, tax_years_beginning_after=years
+    )
 
 
 def open_to_change() -> tuple[str, ...]:
