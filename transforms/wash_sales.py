@@ -16,9 +16,11 @@ looked at again).
 
 from __future__ import annotations
 
+import gc
 from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -142,9 +144,22 @@ def wash(pieces: pl.DataFrame, books: Books) -> Washed:
     out = _Out([], [], [])
     spouses = frozenset(books.couples.select("taxpayer_id", "spouse_id", "tax_year").iter_rows())
     sales, bought = _sales(rows), _replacements(lots)
-    for key, group in groupby(sales, key=lambda sale: sale.group):
-        _Family(bought.pop(key, []), spouses, out).run(group)
+    with _no_garbage():
+        for key, group in groupby(sales, key=lambda sale: sale.group):
+            _Family(bought.pop(key, []), spouses, out).run(group)
     return Washed(_gains(untouched, out.parts), _matches(untouched, lots, out.matches), _held(lots, out.held))
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Pauses the collector of reference cycles: the walk makes millions of small objects and no cycle."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _work(pieces: pl.DataFrame, books: Books) -> tuple[pl.DataFrame, pl.DataFrame] | None:
@@ -331,6 +346,10 @@ class _Family:
     def _parts(self, sale: _Sale) -> list[_Part]:
         lot = self.by_id.get(sale.lot_id)
         cut = list(lot.leave(sale.quantity)) if lot else [(sale.quantity, None, 0)]
+        if len(cut) == 1:
+            _, chunk, added = cut[0]
+            basis = None if sale.basis is None else sale.basis + added
+            return [_Part(sale, sale.quantity, sale.proceeds, basis, chunk)]
         parts, done = [], 0
         for units, chunk, added in cut:
             proceeds, basis = (
@@ -383,6 +402,11 @@ class _Family:
                                    part.proceeds, part.basis, lost))  # fmt: skip
 
 
+def _cells(column: pl.Series | list[Any]) -> list[Any]:
+    """The cells of a column; mantissas come as a list already."""
+    return column.to_list() if isinstance(column, pl.Series) else column
+
+
 def _sales(rows: pl.DataFrame) -> Iterator[_Sale]:
     columns: list[Any] = [
         rows["row"], rows["family"], rows["asset"], rows["taxpayer_id"], rows["lot_id"].fill_null(""),
@@ -390,7 +414,7 @@ def _sales(rows: pl.DataFrame) -> Iterator[_Sale]:
         rows["date_acquired"].to_physical(), (rows["origin"] == "inheritance").fill_null(value=False),
         to_ints(rows["quantity"]), to_ints(rows["proceeds"]), to_ints(rows["basis"]), rows["subject"],
     ]  # fmt: skip
-    for row, family, asset, *rest in zip(*columns, strict=True):
+    for row, family, asset, *rest in zip(*map(_cells, columns), strict=True):
         yield _Sale(row, (family, asset), *rest)
 
 
@@ -401,7 +425,7 @@ def _replacements(lots: pl.DataFrame) -> dict[tuple[str, str], list[_Lot]]:
         lots["family"], lots["asset"], lots["lot_row"], lots["lot_id"], lots["taxpayer_id"],
         lots["date_acquired"].to_physical(), to_ints(lots["quantity"]), lots["treatment"].is_in(LOST).fill_null(value=False),
     ]  # fmt: skip
-    for family, asset, row, lot_id, taxpayer, acquired, quantity, lost in zip(*columns, strict=True):
+    for family, asset, row, lot_id, taxpayer, acquired, quantity, lost in zip(*map(_cells, columns), strict=True):
         found[family, asset].append(_Lot(row, lot_id, taxpayer, acquired, quantity, lost=lost))
     return found
 
