@@ -290,9 +290,20 @@ GUARDS: Mapping[str, str] = {
     "gains_complete": "SELECT abs((SELECT count(*) FROM gains) - (SELECT count(*) FROM mart.gains))",
     "form_ties_to_pieces": """
         WITH pieces AS (SELECT disposal_id, sum(gain + disallowed) AS gain FROM gains WHERE on_return GROUP BY ALL),
-             lines AS (SELECT disposal_id, sum(gain) AS gain FROM form_8949 GROUP BY ALL)
+             lines AS (
+                 SELECT disposal_id, sum(gain) AS gain, count(*) FILTER (adjustment != 0) AS adjusted
+                 FROM form_8949 GROUP BY ALL
+             )
         SELECT count(*) FROM pieces FULL JOIN lines USING (disposal_id)
-        WHERE lines.gain IS NULL OR pieces.gain IS NULL OR abs(lines.gain - pieces.gain) > 0.01
+        WHERE lines.gain IS NULL OR pieces.gain IS NULL OR abs(lines.gain - pieces.gain) > 0.01 + 0.03 * lines.adjusted
+    """,
+    "disallowed_losses_go_somewhere": """
+        WITH taken AS (SELECT disposal_id, sum(disallowed) AS loss FROM gains WHERE disallowed_code = 'W' GROUP BY ALL),
+             moved AS (
+                 SELECT disposal_id, sum(basis_added + lost) AS loss FROM wash_sales GROUP BY ALL
+                 HAVING sum(disallowed) != 0
+             )
+        SELECT count(*) FROM taken FULL JOIN moved USING (disposal_id) WHERE taken.loss IS DISTINCT FROM moved.loss
     """,
     "schedule_d_ties_to_form": """
         WITH lines AS (
