@@ -238,7 +238,7 @@ _REVIEW = [
             "prices_": Read(ledger.Prices, table="prices"),
             "event_questions": Read(review.ReviewItems, asset="events"),
             **_of("return_members", "account_facts", "asset_facts"),
-            **_firm("taxpayers", "assets"),
+            **_firm("taxpayers", "assets", "profiles"),
         },
         stages.holding_rows,
         group="harvest",

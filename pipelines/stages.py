@@ -394,20 +394,25 @@ def holding_rows(
     firm_taxpayers: pl.DataFrame,
     asset_facts: pl.DataFrame,
     event_questions: pl.DataFrame,
+    firm_profiles: pl.DataFrame,
 ) -> pl.DataFrame:
     """Open lots at tonight's prices."""
+    settings = folder.settings(night)
     apart = event_questions.filter(pl.col("question") == "kept_apart").select("taxpayer_id", "asset")
-    return holdings.holdings(
+    held = holdings.holdings(
         open_lots_,
         _named(prices_, firm_assets),
         return_members,
         account_facts,
         firm_taxpayers,
         night.as_of,
-        folder.settings(night).max_price_age_days,
+        settings.max_price_age_days,
         asset_facts,
         apart,
     )
+    classes = wash_sale_rules.lawful_classes(wash_sale_rules.in_force(settings.wash_sales), night.as_of)
+    couples = washing.couples(return_members, firm_profiles)
+    return washing.bar(held, open_lots_, asset_facts, couples, classes, night.as_of)
 
 
 def harvest_rows(

@@ -564,6 +564,41 @@ def _at_risk(
     )
 
 
+def bar(
+    holdings: pl.DataFrame,
+    open_lots: pl.DataFrame,
+    assets: pl.DataFrame,
+    couples: pl.DataFrame,
+    classes: tuple[str, ...],
+    as_of: date,
+) -> pl.DataFrame:
+    """Holdings without those whose loss a purchase of the last 30 days would take (`why_not` bought_within_30_days).
+
+    Args:
+        holdings: schemas.harvest.Holdings.
+        open_lots: schemas.tax.OpenLots: what was bought lately and is still there, an IRA's too.
+        assets: asset, class.
+        couples: taxpayer_id, spouse_id, tax_year.
+        classes: the classes that the law reaches tonight.
+        as_of: tonight.
+    """
+    recent = open_lots.filter(
+        pl.col("origin").is_in(BOUGHT) & (pl.col("date_acquired") >= as_of - timedelta(days=WINDOW))
+    ).select("asset", "lot_id", buyer="taxpayer_id")
+    married = couples.filter(tax_year=as_of.year).select("taxpayer_id", buyer="spouse_id")
+    own = open_lots.select("taxpayer_id", buyer="taxpayer_id").unique()
+    bought = pl.concat([own, married]).join(recent, on="buyer").group_by("taxpayer_id", "asset").agg(bought="lot_id")
+    known = holdings.join(
+        assets.select("asset", "class").unique("asset"), on="asset", how="left", maintain_order="left"
+    )
+    judged = known.join(bought, on=["taxpayer_id", "asset"], how="left", maintain_order="left")
+    others = pl.col("bought").list.set_difference(pl.concat_list("lot_id")).list.len().fill_null(0) > 0
+    reached = pl.col("class").fill_null(DEFAULT_CLASS).is_in(classes)
+    barred = pl.col("why_not").is_null() & reached & others
+    why = pl.when(barred).then(pl.lit("bought_within_30_days")).otherwise("why_not")
+    return judged.with_columns(why_not=why).select(holdings.columns)
+
+
 def with_washed(open_lots: pl.DataFrame, washed: pl.DataFrame) -> pl.DataFrame:
     """Open lots with the units that replaced washed ones cut out, at their own basis and dates.
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.transforms.wash_cases import History
 from transforms.firm import FirmFolderError, read_settings
-from transforms.law.wash_sale_rules import RULES, in_force, parse
+from transforms.law.wash_sale_rules import RULES, in_force, lawful_classes, parse
 
 HEAD = 'name = "x"\ntime_zone = "America/New_York"\n'
 ROW = {
@@ -70,6 +70,13 @@ def test_a_bill_becomes_law_by_a_line_of_the_firm() -> None:
 def test_a_dead_bill_keeps_its_dates_and_is_only_a_shadow() -> None:
     rule = next(rule for rule in in_force({"hr-9172": {"status": "shadow"}}) if rule.rule_id == "hr-9172")
     assert (rule.status, rule.dispositions_after, rule.by_firm) == ("shadow", date(2026, 6, 8), True)
+
+
+def test_the_law_of_a_day() -> None:
+    """A law that begins tomorrow does not hold tonight."""
+    passed = in_force({"hr-10357": {"status": "law", "tax_years_beginning_after": date(2026, 12, 31)}})
+    assert lawful_classes(passed, date(2026, 12, 31)) == ("tokenized_security", "trust_share")
+    assert "coin" in lawful_classes(passed, date(2027, 1, 1))
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.harvest import Holdings
 from schemas.tax import OpenLots
 from tests.transforms.frames import frame
 from tests.transforms.naive_wash_sales import Unit, naive
-from tests.transforms.wash_cases import History
+from tests.transforms.wash_cases import ASSETS, History
 from transforms import wash_sales
 from transforms.wash_sales import Washed
 
@@ -409,6 +410,24 @@ def test_without_a_purchase_nothing_is_touched() -> None:
     history = History().buy("old", "2026-01-01", 10, 1_000).sell("s", "2026-05-01", {"old": 10}, 600)
     washed = history.washed()
     assert washed.gains.drop("disallowed", "disallowed_code").equals(history.frame())
+
+
+# --- advice under a law that reaches coins ---------------------------------------------------------------------------
+
+
+def test_a_lot_is_barred_where_a_purchase_of_the_last_30_days_would_take_its_loss() -> None:
+    """The lot itself is no replacement; a purchase by the spouse is; 31 days ago is too long ago; a coin needs a law."""
+    history = (
+        History("BTC").buy("old", "2026-01-01", 1, 100).buy("fresh", "2026-10-21", 1, 90, who="bob")
+        .buy("early", "2026-10-20", 1, 90, who="cleo").buy("older", "2026-01-01", 1, 90, who="cleo")
+        .buy("lone", "2026-11-01", 1, 90, who="dan").married("t", "bob", 2026)
+    )  # fmt: skip
+    lots = pl.concat([opened(history, lot, 1) for lot in history.lots])
+    held = frame(Holdings, *(lots.select("taxpayer_id", "asset", "lot_id").to_dicts()))
+    given = (lots, ASSETS, history.books().couples)
+    barred = wash_sales.bar(held, *given, ("coin",), date(2026, 11, 20)).filter(pl.col("why_not").is_not_null())
+    assert barred.select("lot_id", "why_not").rows() == [("old", "bought_within_30_days")]
+    assert wash_sales.bar(held, *given, ("trust_share",), date(2026, 11, 20)).equals(held)
 
 
 # --- the oracle ------------------------------------------------------------------------------------------------------

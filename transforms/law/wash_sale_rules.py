@@ -104,6 +104,13 @@ def _changed(rule: Rule, change: Mapping[str, Any] | None) -> Rule:
     )
 
 
+def lawful_classes(rules: Iterable[Rule], day: date) -> tuple[str, ...]:
+    """The asset classes of which the law disallows a loss on a sale of `day`."""
+    return tuple(
+        sorted({name for rule in rules if rule.status == "law" and rule.first_day <= day for name in rule.classes})
+    )
+
+
 def open_to_change() -> tuple[str, ...]:
     """The rules whose fate a firm may record: whatever is not yet law."""
     return tuple(rule.rule_id for rule in RULES if rule.status != "law")
