@@ -306,16 +306,16 @@ class LossAtRisk(Table):
     """
 
     rule: str
-    status: str
     taxpayer_id: str
-    return_id: str
     tax_year: int
+    disposal_id: str
+    loss: Money = pa.Field(ge=0)
+    disallowed: Money = pa.Field(ge=0)
+    status: str
+    return_id: str
     account_id: str
     asset: str
-    disposal_id: str
     date_sold: pl.Date
-    loss: Money = pa.Field(gt=0)
-    disallowed: Money = pa.Field(gt=0)
 
     class Config:
         """One row a rule and disposal."""
