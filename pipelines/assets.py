@@ -22,7 +22,9 @@ _QUESTIONS = {
     "event_questions": "events",
     "transfer_questions": "transfers",
     "movement_questions": "movements",
-    "book_questions": "gains",
+    "book_questions": "lots",
+    "wash_questions": "gains",
+    "bill_questions": "loss_at_risk",
     "instruction_questions": "instructions",
     "return_questions": "schedule_d",
     "form_questions": "form_8949",
@@ -158,6 +160,14 @@ _LEDGER = [
         group="ledger",
     ),
 ]
+_BOOKS = {
+    "pieces": Read(tax.Pieces, asset="lots"),
+    "lots_": Read(tax.Lots, table="lots"),
+    "lot_conversions": Read(tax.LotConversions, asset="lots"),
+    **_of("account_facts", "return_members", "asset_facts", "stands"),
+    **_firm("profiles"),
+}
+"""What wash sales are found in."""
 _TAX = [
     table_assets(
         "lot_book",
@@ -166,7 +176,7 @@ _TAX = [
             "lot_moves": tax.LotMoves,
             "lot_conversions": tax.LotConversions,
             "basis_splits": tax.BasisSplits,
-            "gains": tax.Gains,
+            "pieces": tax.Pieces,
             "closing_lots": tax.ClosingLots,
             "book_inputs": tax.BookInputs,
             "book_balance": tax.BookBalance,
@@ -185,7 +195,29 @@ _TAX = [
         },
         stages.lot_book,
         by_year=True,
-        shown=("lots", "lot_moves", "gains", "closing_lots"),
+        shown=("lots", "lot_moves", "closing_lots"),
+        group="tax",
+    ),
+    table_assets(
+        "realized",
+        {
+            "gains": tax.Gains,
+            "wash_sales": tax.WashSales,
+            "washed_lots": tax.WashedLots,
+            "wash_questions": review.ReviewItems,
+        },
+        {**_BOOKS, "before": Read(tax.WashSales, table="wash_sales"), "quarantine": Quarantine},
+        stages.realized,
+        by_year=True,
+        shown=("gains", "wash_sales"),
+        group="tax",
+    ),
+    table_assets(
+        "at_risk",
+        {"loss_at_risk": tax.LossAtRisk, "bill_questions": review.ReviewItems},
+        _BOOKS,
+        stages.at_risk,
+        shown=("loss_at_risk",),
         group="tax",
     ),
     table_assets(
@@ -292,7 +324,13 @@ _TAX = [
         shown=("amendments",),
         group="tax",
     ),
-    table_asset("open_lots", tax.OpenLots, {"closing_lots": tax.ClosingLots}, stages.open_lots, group="tax"),
+    table_asset(
+        "open_lots",
+        tax.OpenLots,
+        {"closing_lots": tax.ClosingLots, "washed_lots": Read(tax.WashedLots, asset="gains")},
+        stages.open_lots,
+        group="tax",
+    ),
 ]
 _REVIEW = [
     table_asset(
@@ -303,7 +341,7 @@ _REVIEW = [
             "prices_": Read(ledger.Prices, table="prices"),
             "event_questions": Read(review.ReviewItems, asset="events"),
             **_of("return_members", "account_facts", "asset_facts"),
-            **_firm("taxpayers", "assets"),
+            **_firm("taxpayers", "assets", "profiles"),
         },
         stages.holding_rows,
         group="harvest",
@@ -362,6 +400,14 @@ GUARDS: Mapping[str, str] = {
                        FROM form_8949 GROUP BY ALL)
         SELECT count(*) FROM pieces FULL JOIN lines USING (disposal_id)
         WHERE lines.gain IS NULL OR pieces.gain IS NULL OR abs(lines.gain - pieces.gain) > slack
+    """,
+    "disallowed_losses_go_somewhere": """
+        WITH taken AS (SELECT disposal_id, sum(disallowed) AS loss FROM gains WHERE disallowed_code = 'W' GROUP BY ALL),
+             moved AS (
+                 SELECT disposal_id, sum(basis_added + lost) AS loss FROM wash_sales GROUP BY ALL
+                 HAVING sum(disallowed) != 0
+             )
+        SELECT count(*) FROM taken FULL JOIN moved USING (disposal_id) WHERE taken.loss IS DISTINCT FROM moved.loss
     """,
     "form_lines_add_up": "SELECT count(*) FROM form_8949 WHERE gain IS DISTINCT FROM proceeds - basis + adjustment",
     "schedule_d_ties_to_form": """

@@ -23,6 +23,7 @@ PUBLISHED: Mapping[str, Model] = {
     "lots": tax.Lots,
     "lot_moves": tax.LotMoves,
     "gains": tax.Gains,
+    "wash_sales": tax.WashSales,
     "open_lots": tax.OpenLots,
     "income": tax.Income,
     "form_8949": tax.Form8949,

@@ -32,10 +32,13 @@ from transforms import (
     prices,
     questions,
     reconciliation,
+    related_parties,
     returns,
     transfers,
 )
 from transforms import ledger as books
+from transforms import wash_sales as washing
+from transforms.law import wash_sale_rules
 from transforms.law.parameters import LAW_VERSION
 from transforms.methods import WALLET_YEAR
 from transforms.review import inbox
@@ -259,7 +262,9 @@ def lot_book(
         "lot_moves": gate.conform(book.lot_moves, tax.LotMoves),
         "lot_conversions": gate.conform(book.conversions, tax.LotConversions),
         "basis_splits": book.splits,
-        "gains": forms.complete_gains(book.gains, account_facts, return_members, asset_facts),
+        "pieces": gate.conform(
+            forms.complete_gains(book.gains, account_facts, return_members, asset_facts), tax.Pieces
+        ),
         "closing_lots": gate.conform(book.closing_lots, tax.ClosingLots),
         "book_inputs": now.filter(years),
         "book_questions": pl.concat(questions.lot_book(*open_ends)).with_columns(
@@ -312,6 +317,81 @@ def _on_record(people: pl.DataFrame, first: int) -> None:
         raise NightError(
             f"a return of {bare[0]} was filed and is not on record yet: run `make nightly`, or `make backfill FROM={bare[0]}`"
         )
+
+
+def realized(
+    night: Night,
+    pieces: pl.DataFrame,
+    lots_: pl.DataFrame,
+    lot_conversions: pl.DataFrame,
+    account_facts: pl.DataFrame,
+    return_members: pl.DataFrame,
+    asset_facts: pl.DataFrame,
+    stands: pl.DataFrame,
+    firm_profiles: pl.DataFrame,
+    before: pl.DataFrame,
+    quarantine: pl.DataFrame,
+) -> Tables:
+    """The lot book's pieces under the law of losses that are none: wash sales, sales that a spouse mirrors."""
+    first, last = min(night.years), max(night.years)
+    rules = wash_sale_rules.in_force(folder.settings(night).wash_sales)
+    law = tuple(rule for rule in rules if rule.status == "law")
+    couples = washing.couples(return_members, firm_profiles)
+    kept = washing.Books(lots_, lot_conversions, couples, account_facts)
+    done = washing.under_law(pieces, kept, asset_facts, stands, rules)
+    stopped = pl.col("taxpayer_id").is_in(quarantine["taxpayer_id"].implode())
+    _same_losses(done.matches.filter(~stopped), before.filter(~stopped), first)
+    years = pl.col("tax_year").is_between(first, last)
+    crossed = related_parties.crossings(done.gains.filter(years), lots_, couples, stands)
+    held = done.held.with_columns(tax_year=pl.lit(last, pl.Int64)).filter(pl.lit(last == night.as_of.year))
+    recent = crossed.gains.filter(pl.col("date_sold").dt.offset_by("30d") >= night.as_of)
+    converted = held.join(lot_conversions.select(lot_id="from_lot_id"), on="lot_id", how="semi")
+    asked = [
+        *questions.wash_sales(
+            done.matches.filter(years), washing.reached(recent, asset_facts, stands, law), converted, night.as_of
+        ),
+        *questions.crossings(crossed.found),
+    ]
+    return {
+        "gains": crossed.gains,
+        "wash_sales": done.matches.filter(years),
+        "washed_lots": held,
+        "wash_questions": pl.concat(asked),
+    }
+
+
+def _same_losses(now: pl.DataFrame, before: pl.DataFrame, first: int) -> None:
+    """Refuse a backfill that would leave an earlier year's losses as they were (a January purchase takes December's).
+
+    Raises:
+        NightError: the wash sales of a year before `first` are others than its figures were made of.
+    """
+    sides = [frame.filter(pl.col("tax_year") < first) for frame in (now, before)]
+    other = [one.join(two, on=now.columns, how="anti", nulls_equal=True) for one, two in (sides, sides[::-1])]
+    years = pl.concat(other)["tax_year"]
+    if years.len():
+        year = years.sort()[0]
+        raise NightError(
+            f"wash sales of {year} are others than the last whole night found: run `make nightly`, or `make backfill FROM={year}`"
+        )
+
+
+def at_risk(
+    night: Night,
+    pieces: pl.DataFrame,
+    lots_: pl.DataFrame,
+    lot_conversions: pl.DataFrame,
+    account_facts: pl.DataFrame,
+    return_members: pl.DataFrame,
+    asset_facts: pl.DataFrame,
+    stands: pl.DataFrame,
+    firm_profiles: pl.DataFrame,
+) -> Tables:
+    """What rules on wash sales that are not law would take."""
+    rules = wash_sale_rules.in_force(folder.settings(night).wash_sales)
+    kept = washing.Books(lots_, lot_conversions, washing.couples(return_members, firm_profiles), account_facts)
+    found = washing.loss_at_risk(pieces, kept, asset_facts, stands, rules)
+    return {"loss_at_risk": found, "bill_questions": pl.concat(questions.wash_sale_bills(found, rules))}
 
 
 def income_rows(
@@ -519,14 +599,15 @@ def _going(filed_returns: pl.DataFrame, members: pl.DataFrame, quarantine: pl.Da
     return filed_returns.join(theirs.select(return_id="id"), on="return_id", how="anti")
 
 
-def open_lots(night: Night, closing_lots: pl.DataFrame) -> pl.DataFrame:
-    """What is held tonight."""
+def open_lots(night: Night, closing_lots: pl.DataFrame, washed_lots: pl.DataFrame) -> pl.DataFrame:
+    """What is held tonight, with what wash sales added to basis and holding period."""
     tonight = closing_lots.filter(pl.col("tax_year") == night.as_of.year)
     sums = [pl.col("quantity").sum().cast(QUANTITY), *(_whole(name) for name in ("basis", "loss_basis"))]
     summed = tonight.group_by("lot_id", "account_id", "location").agg(
         *sums, pl.all().exclude("quantity", "basis", "loss_basis").first()
     )
-    return gate.conform(summed, tax.OpenLots).sort("taxpayer_id", "account_id", "lot_id", "location")
+    held = washing.with_washed(gate.conform(summed, tax.OpenLots), washed_lots.filter(tax_year=night.as_of.year))
+    return held.sort("taxpayer_id", "account_id", "lot_id", "location")
 
 
 def _whole(name: str) -> pl.Expr:
@@ -544,20 +625,25 @@ def holding_rows(
     firm_taxpayers: pl.DataFrame,
     asset_facts: pl.DataFrame,
     event_questions: pl.DataFrame,
+    firm_profiles: pl.DataFrame,
 ) -> pl.DataFrame:
     """Open lots at tonight's prices."""
+    settings = folder.settings(night)
     apart = event_questions.filter(pl.col("question") == "kept_apart").select("taxpayer_id", "asset")
-    return holdings.holdings(
+    held = holdings.holdings(
         open_lots_,
         _named(prices_, firm_assets),
         return_members,
         account_facts,
         firm_taxpayers,
         night.as_of,
-        folder.settings(night).max_price_age_days,
+        settings.max_price_age_days,
         asset_facts,
         apart,
     )
+    classes = wash_sale_rules.lawful_classes(wash_sale_rules.in_force(settings.wash_sales), night.as_of)
+    couples = washing.couples(return_members, firm_profiles)
+    return washing.bar(held, open_lots_, asset_facts, couples, classes, night.as_of)
 
 
 def harvest_rows(

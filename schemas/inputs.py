@@ -48,6 +48,8 @@ POSITIONS: Mapping[str, tuple[str, ...]] = {
     "collateral": ("apart", "not_disposed"),
     **{f"{kind}_nii": ("yes", "no") for kind in INCOME_KINDS if kind != "wages"},
     **{f"{kind}_business": ("no", "yes") for kind in BUSINESS_KINDS},
+    "trust_share_wash_sale": ("yes", "no"),
+    "market_crossing": ("allow", "disallow"),
 }
 """Topics of unsettled law and the stands a firm may take; the first is the default where nobody says."""
 OVERRIDE_FIELDS = (
@@ -588,6 +590,7 @@ class FirmSettings:
     """`firm.toml`. `assumed` names the assumptions that the file leaves to their defaults.
 
     `platforms` always has the row `default`; `positions` has the stands that the firm took, by topic of `POSITIONS`.
+    `wash_sales` is what became of bills (`transforms.law.wash_sale_rules.in_force`).
     """
 
     name: str
@@ -605,4 +608,5 @@ class FirmSettings:
     )
     positions: Mapping[str, str] = field(default_factory=dict)
     alerts: Mapping[str, str] = field(default_factory=dict)
+    wash_sales: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     assumed: tuple[str, ...] = ()

@@ -60,6 +60,8 @@ class EventYears(Table):
     event_id: str
     taxpayer_id: str
     tax_year: int
+
+
 class EventValues(Table):
     """The columns of `Events` that tell what an event was worth."""
 

@@ -64,13 +64,8 @@ class LotMoves(Table):
     tax_year: int
 
 
-class Gains(Table):
-    """A piece: one disposal x one lot. `lot_id`, `basis` and `gain` are null where the basis is unknown.
-
-    `acquired_at` and `date_acquired` go with the basis used: of a gift sold at a loss the day it was made. `disallowed`
-    is the part of a loss that the law does not allow (positive; `gain` stays proceeds less basis), by the code that
-    Form 8949 column (f) shows for it: W a wash sale (IRC 1091), L any other loss that is none (IRC 267).
-    """
+class Pieces(Table):
+    """What the lot book makes of a disposal and a lot, before any wash sale: see `Gains`."""
 
     taxpayer_id: str
     return_id: str
@@ -95,8 +90,58 @@ class Gains(Table):
     origin: str = pa.Field(nullable=True)
     collectible: bool
     on_return: bool
+
+
+class Gains(Pieces):
+    """A piece: one disposal x one lot. `lot_id`, `basis` and `gain` are null where the basis is unknown.
+
+    `acquired_at` and `date_acquired` go with the basis used: of a gift sold at a loss the day it was made. `disallowed`
+    is the part of a loss that the law does not allow (positive; `gain` stays proceeds less basis), by the code that
+    Form 8949 column (f) shows for it: W a wash sale (IRC 1091), L any other loss that is none (IRC 267). Units that
+    replaced washed ones are a part of their lot, named `<lot_id>~washed-<n>`, with its own basis and dates
+    (see `wash_sales`).
+    """
+
     disallowed: Money = pa.Field(ge=0)
     disallowed_code: str = pa.Field(nullable=True, isin=("L", "W"))
+
+
+class WashSales(Table):
+    """Units sold at a loss and the units that replaced them, under the law in force (IRC 1091).
+
+    `lot_id` names the lot, or the washed part of one, that was sold; `part_id` the part of `replacement_lot_id` that
+    replaced it: its basis is up by `basis_added` and its holding period by `days_added` (IRC 1091(d), 1223(3)).
+    `lost` is gone for good: the replacement lies in an IRA or HSA (Rev. Rul. 2008-5). `disallowed` is the sum of both.
+    """
+
+    taxpayer_id: str
+    tax_year: int
+    asset: str
+    disposal_id: str
+    lot_id: str
+    date_sold: pl.Date
+    quantity: Quantity = pa.Field(gt=0)
+    disallowed: Money = pa.Field(ge=0)
+    basis_added: Money = pa.Field(ge=0)
+    lost: Money = pa.Field(ge=0)
+    replacement_taxpayer_id: str
+    replacement_account_id: str
+    replacement_lot_id: str
+    part_id: str
+    replacement_acquired: pl.Date
+    days_added: int = pa.Field(ge=0)
+
+
+class WashedLots(Table):
+    """What is still held tonight of a part of a lot that replaced washed units (`tax_year` is the night's)."""
+
+    tax_year: int
+    taxpayer_id: str
+    lot_id: str
+    part_id: str
+    quantity: Quantity = pa.Field(gt=0)
+    basis_added: Money = pa.Field(ge=0)
+    days_added: int = pa.Field(ge=0)
 
 
 class ClosingLots(Table):
@@ -284,14 +329,28 @@ class Amendments(Table):
 
 
 class LossAtRisk(Table):
-    """A loss that a pending wash-sale rule would take."""
+    """What a rule that is not law would take of the losses of a disposal.
+
+    `loss` is the disposal's loss under that rule (what an earlier wash sale added to the basis is in it), `disallowed`
+    the part of it that the rule takes. `status`: pending (a bill), shadow (laid over the books for comparison).
+    """
 
     rule: str
     taxpayer_id: str
     tax_year: int
     disposal_id: str
-    loss: Money
-    disallowed: Money
+    loss: Money = pa.Field(ge=0)
+    disallowed: Money = pa.Field(ge=0)
+    status: str
+    return_id: str
+    account_id: str
+    asset: str
+    date_sold: pl.Date
+
+    class Config:
+        """One row a rule and disposal."""
+
+        unique = ["rule", "disposal_id"]
 
 
 class DigitalAssetQuestion(Table):

@@ -22,8 +22,8 @@ def tonight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mart]:
 
 
 def test_every_query_of_the_page_is_a_numbered_question() -> None:
-    assert [int(number) for number, _, _ in QUERIES] == list(range(1, 23))
-    assert PAGE.read_text().count("```sql") == 22
+    assert [int(number) for number, _, _ in QUERIES] == list(range(1, 24))
+    assert PAGE.read_text().count("```sql") == 23
 
 
 @pytest.mark.parametrize(("number", "sql"), [pytest.param(int(n), sql, id=title) for n, title, sql in QUERIES])
@@ -61,3 +61,13 @@ def test_what_would_have_to_be_amended(tonight: Mart) -> None:
     """Question 20: Faye's return of 2023 would change by 354 of tax."""
     assert {row[0] for row in tonight.rows(QUERIES[19][2])} == {"faye"}
     assert {row[3] for row in tonight.rows(QUERIES[19][2])} == {354}
+
+
+def test_what_a_pending_law_would_take(tonight: Mart) -> None:
+    """Question 23: of Wanda's coins 960 under H.R. 9172 and the 2027 rule; today's law took 240 of her security."""
+    rows = [(row[0], row[2], row[3], row[-1]) for row in tonight.rows(QUERIES[22][2])]
+    assert rows == [
+        ("2027-rule", "wanda", 2026, 960),
+        ("hr-9172", "wanda", 2026, 960),
+        ("law in force", "wanda", 2025, 240),
+    ]

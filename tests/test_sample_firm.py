@@ -573,6 +573,34 @@ def test_omar_sells_lena_s_coin_long_term(tonight: Mart) -> None:
     assert asked(tonight, "lena") | asked(tonight, "omar") <= {"year_boundary"}
 
 
+# --- Wanda -------------------------------------------------------------------------------------------------------
+
+
+def test_wanda_buys_back_too_soon(tonight: Mart) -> None:
+    """E4.1: six of ten replaced within 30 days: 6 x 40 = 240 of 400 disallowed, code W (IRC 1091; tax rules 4.3)."""
+    sql = "select proceeds, basis, code, adjustment, gain from form_8949 where return_id = 'wanda' and tax_year = 2025"
+    assert tonight.row(sql) == (600, 1_000, "W", 240, -160)
+    assert lines(tonight, "wanda", 2025) == (-160, 0, -160)
+
+
+def test_wanda_s_replacement_carries_loss_and_period(tonight: Mart) -> None:
+    """372 + 240 = 612; 90 days held before and those since 20 December 2025 (IRC 1091(d), 1223(3))."""
+    sql = """select quantity, basis, date_acquired, long_term_from from open_lots
+             where taxpayer_id = 'wanda' and asset = 'ACMEX'"""
+    assert tonight.row(sql) == (6, 612, date(2025, 9, 21), date(2026, 9, 22))
+
+
+def test_wanda_s_coins_are_at_risk_only(tonight: Mart) -> None:
+    """Today the 1,200 count; H.R. 9172 would take 0.8 of them, and so would the rule of 2027 laid over 2026."""
+    assert lines(tonight, "wanda", 2026) == (usd("-1,200"), 0, usd("-1,200"))
+    risks = tonight.rows(
+        "select rule, tax_year, loss, disallowed from loss_at_risk where taxpayer_id = 'wanda' order by rule"
+    )
+    assert risks == [("2027-rule", 2026, 1_200, 960), ("hr-9172", 2026, 1_200, 960)]
+    assert tonight.one("select count(*) from loss_at_risk where taxpayer_id <> 'wanda'") == 0, "nobody else rebought so"
+    assert {"wash_sale"} <= asked(tonight, "wanda")
+
+
 # --- Hal ---------------------------------------------------------------------------------------------------------
 
 
@@ -698,6 +726,8 @@ def test_wren_what_is_left(tonight: Mart) -> None:
         ("ETH", 1, 2_000, date(2025, 1, 6)),
     ]
     assert verdict(tonight, "wren") == "nothing_to_harvest"
+
+
 # --- faye: a filed year that would change ----------------------------------------------------------------------------
 
 
@@ -746,22 +776,30 @@ def test_every_unit_bought_is_sold_or_held(tonight: Mart) -> None:
 
     Not Faye's: her filed closing lots are without a unit that the events leave (and `book_balance` holds for each run).
     """
-    sql = """
-        with out as (select lot_id, sum(quantity) as gone from gains where lot_id is not null group by all),
-             still as (select lot_id, sum(quantity) as kept from open_lots group by all)
+    sql = f"""
+        with out as (select {OF_LOT}, sum(quantity) as gone from gains where lot_id is not null group by all),
+             still as (select {OF_LOT}, sum(quantity) as kept from open_lots group by all)
         select count(*) from lots left join out using (lot_id) left join still using (lot_id)
         where quantity <> coalesce(gone, 0) + coalesce(kept, 0) and taxpayer_id <> 'faye'"""
-    assert tonight.one("select count(*) from lots") == 57  # counted in the files by hand
+    assert tonight.one("select count(*) from lots") == 61  # counted in the files by hand
     assert tonight.one(sql) == 0
 
 
 def test_every_known_dollar_of_basis_is_used_or_held(tonight: Mart) -> None:
-    sql = """
-        with out as (select lot_id, sum(basis) as gone from gains where lot_id is not null group by all),
-             still as (select lot_id, sum(basis) as kept from open_lots group by all)
+    """What was paid, and what wash sales added, is in pieces and open lots."""
+    sql = f"""
+        with out as (select {OF_LOT}, sum(basis) as gone from gains where lot_id is not null group by all),
+             still as (select {OF_LOT}, sum(basis) as kept from open_lots group by all),
+             washed as (select replacement_lot_id as lot_id, sum(basis_added) as added from wash_sales group by all)
         select count(*) from lots left join out using (lot_id) left join still using (lot_id)
-        where basis is not null and basis <> coalesce(gone, 0) + coalesce(kept, 0) and taxpayer_id <> 'faye'"""
+            left join washed using (lot_id)
+        where basis is not null and basis + coalesce(added, 0) <> coalesce(gone, 0) + coalesce(kept, 0)
+          and taxpayer_id <> 'faye'"""
     assert tonight.one(sql) == 0
+
+
+OF_LOT = "split_part(lot_id, '~washed-', 1) as lot_id"
+"""Units that replaced washed ones are a part of their lot."""
 
 
 def test_as_of_hides_the_future(mid_december_2023: Mart) -> None:

@@ -20,6 +20,7 @@ from transforms.exact import from_ints, to_cents
 from transforms.holdings import VALUE_LIMIT
 from transforms.ids import digest
 from transforms.law.parameters import YEARS
+from transforms.law.wash_sale_rules import in_force, lawful_classes
 from transforms.valuation import Worth
 
 SCENARIO = "best"
@@ -158,7 +159,12 @@ def _recommendations(
         pl.Series("lot_identification", [texts.lot_identification(row, as_of.year) for row in rows], pl.String),
         pl.Series("record_before", [texts.record_before(row, as_of.year) for row in rows], pl.String),
         pl.Series("reason", [texts.reason(row) for row in rows], pl.String),
-        rebuy_not_before=pl.lit(texts.rebuy_not_before(settings.min_rebuy_hours)),
+        rebuy_not_before=pl.lit(
+            texts.rebuy_not_before(
+                settings.min_rebuy_hours,
+                wash_sale_law="coin" in lawful_classes(in_force(settings.wash_sales), as_of),
+            )
+        ),
     )
     return gate.conform(written, HarvestRecommendations).sort("return_id", "rank")
 

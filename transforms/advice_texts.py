@@ -74,8 +74,13 @@ def record_before(lot: Mapping[str, Any], year: int) -> str:
     return "Before the order is placed; the record must be dated no later than the date and time of the sale."
 
 
-def rebuy_not_before(hours: int) -> str:
-    """When the units may be bought back."""
+def rebuy_not_before(hours: int, *, wash_sale_law: bool = False) -> str:
+    """When the units may be bought back; under a wash sale law that reaches coins not within 30 days (IRC 1091)."""
+    if wash_sale_law:
+        return (
+            "31 days after the sale at the earliest, by the taxpayer, the spouse, an IRA or an entity that they control: a "
+            "purchase within 30 days takes the loss (the wash sale rule as firm.toml says it is in force)."
+        )
     wait = f"{hours} hours after the sale" if hours else "any time after the sale"
     short = "Less than 24 hours invites a challenge to the loss. " if hours < 24 else ""
     return (

@@ -22,6 +22,7 @@ from schemas.inputs import INPUTS, POSITIONS, FirmSettings, FolderProblems, Plat
 from schemas.review import ReviewItems
 from transforms.exact import decimal_text, digits_past_18
 from transforms.ids import content_id
+from transforms.law import wash_sale_rules
 
 _CLIENT = ("taxpayer_id", "account_id", "return_id", "event_id")
 _LEFT_OUT = "correct the row; until then it is left out and its client stopped"
@@ -442,7 +443,7 @@ def problem_items(problems: pl.DataFrame) -> pl.DataFrame:
 
 # --- firm.toml -------------------------------------------------------------------------------------------------------
 
-_TOP = {"name", "time_zone", "as_of", "group", "assumptions", "positions", "alerts"}
+_TOP = {"name", "time_zone", "as_of", "group", "assumptions", "positions", "alerts", "law"}
 _WHOLE = ("horizon_years", "holding_years", "min_rebuy_hours", "max_price_age_days")
 _ASSUMPTIONS = (*_WHOLE, "discount_rate", "platforms")
 _TOLERANCE = "form_1099_tolerance"
@@ -470,7 +471,7 @@ def _settings(document: Mapping[str, Any]) -> tuple[FirmSettings, pl.DataFrame]:
 
     for key in document:
         need(key in _TOP, key, "unknown key", f"one of: {', '.join(sorted(_TOP))}")
-    for key in ("assumptions", "positions", "alerts"):
+    for key in ("assumptions", "positions", "alerts", "law"):
         need(isinstance(document.get(key, {}), Mapping), key, document.get(key), f"a section [{key}]")
     name, zone, day, group = (document.get(key) for key in ("name", "time_zone", "as_of", "group"))
     need(isinstance(name, str) and bool(name), "name", name, "the firm's name")
@@ -483,9 +484,10 @@ def _settings(document: Mapping[str, Any]) -> tuple[FirmSettings, pl.DataFrame]:
     for topic, choice in positions.items():
         need(choice in POSITIONS.get(topic, ()), f"positions.{topic}", choice, choices)
     given = _assumptions(assumptions, need)
+    bills = _bills(sections.get("law", {}), need)
     if wrong:
         return FirmSettings("", "UTC"), pl.concat(wrong)
-    plain = FirmSettings(str(name), str(zone), day, group, alerts=sections.get("alerts", {}))
+    plain = FirmSettings(str(name), str(zone), day, group, alerts=sections.get("alerts", {}), wash_sales=bills)
     settings = replace(
         plain,
         **{**given, "platforms": {**plain.platforms, **given["platforms"]}},
@@ -518,6 +520,28 @@ def _assumptions(stated: Mapping[str, Any], need: Callable[[bool, str, object, s
         if fine:
             given["platforms"][platform.lower()] = PlatformCost(*[rate for rate in rates if rate is not None])
     return given
+
+
+def _bills(law: Mapping[str, Any], need: Callable[[bool, str, object, str], None]) -> Mapping[str, Mapping[str, Any]]:
+    """The section [law]: what became of bills on wash sales; `need` notes what is wrong."""
+    for key in law:
+        need(key == "wash_sales", f"law.{key}", "unknown key", "wash_sales")
+    bills = law.get("wash_sales", {})
+    need(isinstance(bills, Mapping), "law.wash_sales", bills, "a section [law.wash_sales.<rule>]")
+    for rule, change in bills.items() if isinstance(bills, Mapping) else ():
+        where, known = f"law.wash_sales.{rule}", wash_sale_rules.open_to_change()
+        need(rule in known, where, rule, f"one of: {', '.join(known)}")
+        keys = ("status", *wash_sale_rules.DATES)
+        whole = isinstance(change, Mapping) and "status" in change and set(change) <= set(keys)
+        need(whole, where, change, f"status, and a date: {' or '.join(wash_sale_rules.DATES)}")
+        if not whole:
+            continue
+        status, dates = change["status"], [change[name] for name in wash_sale_rules.DATES if name in change]
+        need(status in wash_sale_rules.STATUSES, f"{where}.status", status, ", ".join(wash_sale_rules.STATUSES))
+        dated = all(type(day) is date for day in dates) and len(dates) <= 1
+        need(dated, where, dates, "one date such as 2026-12-31, unquoted")
+        need(status != "law" or bool(dates), where, "no date", f"{' or '.join(wash_sale_rules.DATES)} of the law")
+    return bills if isinstance(bills, Mapping) else {}
 
 
 def _rate(value: object, most: Decimal) -> Decimal | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import date
+
 import polars as pl
 
 from schemas.fields import FIAT, KEPT_APART
@@ -9,6 +12,7 @@ from schemas.inputs import BUSINESS_KINDS
 from transforms.exact import part_of, to_cents, units_text
 from transforms.holding import long_term_from
 from transforms.income import BUSINESS, WAGES
+from transforms.law.wash_sale_rules import Rule
 from transforms.review import items
 
 UNVALUED = ("deposit", "withdrawal", "transfer_in", "transfer_out", "migration", *KEPT_APART)
@@ -413,6 +417,8 @@ def receipts(income: pl.DataFrame, profiles: pl.DataFrame, stands: pl.DataFrame)
             pl.col("lacking"),
         ),
     ]
+
+
 def _first_of(rows: pl.DataFrame) -> pl.DataFrame:
     """The first row (by `at`) of each client, account and asset, with how many `events` there are and their `stake`."""
     key = ["taxpayer_id", "account_id", "asset"]
@@ -848,3 +854,130 @@ def holdings(held: pl.DataFrame) -> list[pl.DataFrame]:
     message = pl.format("no fresh price for {} held tonight: no advice on them", units_text(pl.col("quantity")))
     action = "Add tonight's price to prices/."
     return [items(by_asset, "holding_price_missing", "warning", message, action)]
+
+
+def wash_sales(matches: pl.DataFrame, gains: pl.DataFrame, stranded: pl.DataFrame, as_of: date) -> list[pl.DataFrame]:
+    """What wash sales took under the law in force, what they may still take, and what they could not be booked on.
+
+    Args:
+        matches: schemas.tax.WashSales.
+        gains: schemas.tax.Gains and `subject`: whether a rule in force reaches the loss.
+        stranded: schemas.tax.WashedLots of lots of which units were converted into another asset.
+        as_of: tonight.
+    """
+    key = ["taxpayer_id", "asset", "tax_year"]
+    taken = matches.group_by(key).agg(pl.col("disallowed", "basis_added", "lost").sum())
+    recent = pl.col("date_sold").dt.offset_by("30d") >= as_of
+    open_losses = gains.filter(pl.col("subject") & recent & (pl.col("gain") + pl.col("disallowed") < 0))
+    pending = open_losses.group_by(key).agg(
+        loss=-(pl.col("gain") + pl.col("disallowed")).sum(), until=pl.col("date_sold").max().dt.offset_by("30d")
+    )
+    stake = pl.col("disallowed")
+    return [
+        items(
+            taken,
+            "wash_sale",
+            "info",
+            pl.format("{} dollars of loss on {} are not allowed: the units were replaced within 30 days; {} went into the basis "
+                      "of the replacements", to_cents(stake), "asset", to_cents(pl.col("basis_added"))),
+            "The matches are in wash_sales. Code W on Form 8949; a broker's own wash sales (box 1i) may differ.",
+            stake,
+        ),
+        items(
+            taken.filter(pl.col("lost") > 0),
+            "wash_sale_lost",
+            "warning",
+            pl.format("{} dollars of loss on {} are gone for good: the replacement was bought in an IRA or HSA",
+                      to_cents(pl.col("lost")), "asset"),
+            "Rev. Rul. 2008-5: no basis is added there. Tell the client before the next sale.",
+            pl.col("lost"),
+        ),
+        items(
+            pending,
+            "wash_sale_window_open",
+            "info",
+            pl.format("{} dollars of loss on {} are provisional: a purchase up to {} would take them", to_cents(pl.col("loss")),
+                      "asset", "until"),
+            "No purchase in any account of the client or the spouse until then; losses of December are final on 31 January.",
+            pl.col("loss"),
+        ),
+        items(
+            stranded.with_columns(event_id="part_id"),
+            "wash_sale_basis_converted",
+            "blocking",
+            pl.format("units of lot {} became another asset; {} dollars that a wash sale added to its basis did not follow",
+                      "lot_id", to_cents(pl.col("basis_added"))),
+            "Add the amount to the basis of the new lot by hand: it is in no later gain of these books.",
+            pl.col("basis_added"),
+        ),
+    ]  # fmt: skip
+
+
+def crossings(found: pl.DataFrame) -> list[pl.DataFrame]:
+    """Losses on units that the spouse bought on the same day (`transforms.related_parties.Crossed.found`)."""
+    what = pl.format(
+        "{} of {} sold on {} at a loss of {} dollars, the day on which {} bought them",
+        units_text(pl.col("quantity")),
+        "asset",
+        "date_sold",
+        to_cents(pl.col("loss")),
+        "spouse_id",
+    )
+    action = (
+        "By arrangement between spouses it is no loss (IRC 267; McWilliams): ask, then take a stand in positions.csv "
+        "(topic market_crossing: allow or disallow). The buyer's relief of IRC 267(d) is not computed here."
+    )
+    allowed = pl.col("choice") == "allow"
+    return [
+        items(
+            found.filter(allowed),
+            "related_party_sale",
+            "blocking",
+            what + pl.lit("; the loss is on the return"),
+            action,
+            pl.col("loss"),
+        ),
+        items(
+            found.filter(~allowed),
+            "related_party_sale",
+            "info",
+            what + pl.lit("; the loss is not allowed, by the stand of the firm"),
+            action,
+            pl.col("loss"),
+        ),
+    ]
+
+
+def wash_sale_bills(at_risk: pl.DataFrame, rules: Iterable[Rule]) -> list[pl.DataFrame]:
+    """Bills on wash sales that would take something, and those whose fate the firm recorded: congress.gov decides.
+
+    Args:
+        at_risk: schemas.tax.LossAtRisk.
+        rules: the rules in force tonight.
+    """
+    taken = at_risk.group_by("rule").agg(pl.col("disallowed").sum(), clients=pl.col("taxpayer_id").n_unique())
+    named = pl.DataFrame(
+        [(rule.rule_id, rule.status, rule.by_firm, str(rule.first_day)) for rule in rules],
+        schema={"rule": pl.String, "status": pl.String, "by_firm": pl.Boolean, "first": pl.String},
+        orient="row",
+    ).join(taken, on="rule", how="left")
+    known = named.with_columns(file_id=pl.format("firm.toml law.wash_sales.{}", "rule"))
+    check = "Look the bill up on congress.gov; its fate goes into firm.toml, section [law.wash_sales]."
+    return [
+        items(
+            known.filter((pl.col("status") == "pending") & pl.col("disallowed").is_not_null()),
+            "wash_sale_bill",
+            "info",
+            pl.format("{} is taken as pending, with effect from {}; as law it would take {} dollars of loss from {} clients",
+                      "rule", "first", to_cents(pl.col("disallowed")), "clients"),
+            check,
+            pl.col("disallowed"),
+        ),
+        items(
+            known.filter(pl.col("by_firm") & (pl.col("status") == "law")),
+            "wash_sale_law_by_firm",
+            "info",
+            pl.format("{} is taken as law from {}, because firm.toml says so", "rule", "first"),
+            check,
+        ),
+    ]  # fmt: skip

@@ -76,9 +76,14 @@ def losses(night: Night, balances: pl.DataFrame) -> pl.DataFrame:
     """A published table, so that the mart holds something that changes with the input."""
     return balances.select(
         pl.lit("test").alias("rule"),
+        pl.lit("shadow").alias("status"),
         "taxpayer_id",
+        pl.col("taxpayer_id").alias("return_id"),
         "tax_year",
+        account_id=pl.lit("a"),
+        asset=pl.lit("BTC"),
         disposal_id=pl.format("{}-{}", "taxpayer_id", "tax_year"),
+        date_sold=pl.date("tax_year", 1, 2),
         loss=pl.col("quantity").cast(pl.Decimal(18, 6)),
         disallowed=pl.lit(0).cast(pl.Decimal(18, 6)),
     )

@@ -22,6 +22,7 @@ from transforms import lots, questions
 
 MODELS = {
     "gains": tax.Gains,
+    "wash_sales": tax.WashSales,
     "form_8949": tax.Form8949,
     "schedule_d": tax.ScheduleD,
     "carryforwards": tax.Carryforwards,
@@ -54,6 +55,10 @@ SOUND = """
         VALUES ('r', 'r', 2025, 1000, 0, 5000, 0, 0, 0, 0, 0, 'computed');
     INSERT INTO shadow_carryforwards SELECT * FROM carryforwards;
     INSERT INTO book_balance (taxpayer_id, holds) VALUES ('r', true);
+    INSERT INTO gains (disposal_id, gain, disallowed, disallowed_code, on_return) VALUES ('w', -400, 240, 'W', true);
+    INSERT INTO mart.gains (disposal_id) VALUES ('w');
+    INSERT INTO form_8949 (disposal_id, proceeds, basis, gain, adjustment) VALUES ('w', 600, 1000, -160, 240);
+    INSERT INTO wash_sales (disposal_id, disallowed, basis_added, lost) VALUES ('w', 240, 200, 40);
 """
 
 
@@ -65,10 +70,13 @@ SOUND = """
         ("DELETE FROM mart.gains", "gains_complete"),
         ("DELETE FROM form_8949", "form_ties_to_pieces"),
         ("DELETE FROM gains; DELETE FROM mart.gains", "form_ties_to_pieces"),
-        ("UPDATE form_8949 SET gain = 5000.02", "form_ties_to_pieces"),
-        ("UPDATE gains SET disallowed = 100", "form_ties_to_pieces"),
-        ("UPDATE form_8949 SET adjustment = 0.01", "form_lines_add_up"),
-        ("UPDATE form_8949 SET adjustment = NULL", "form_lines_add_up"),
+        ("UPDATE form_8949 SET gain = 5000.02 WHERE disposal_id = 'd'", "form_ties_to_pieces"),
+        ("UPDATE form_8949 SET gain = -400 WHERE disposal_id = 'w'", "form_ties_to_pieces"),
+        ("UPDATE form_8949 SET adjustment = 0.01 WHERE disposal_id = 'd'", "form_lines_add_up"),
+        ("UPDATE form_8949 SET adjustment = NULL WHERE disposal_id = 'd'", "form_lines_add_up"),
+        ("UPDATE wash_sales SET basis_added = 199", "disallowed_losses_go_somewhere"),
+        ("DELETE FROM wash_sales", "disallowed_losses_go_somewhere"),
+        ("UPDATE gains SET disallowed = 0, gain = -160", "disallowed_losses_go_somewhere"),
         ("UPDATE return_inputs SET short_term = 500001", "schedule_d_ties_to_form"),
         ("UPDATE carryforwards SET short_term_out = 1", "carryovers_conserved"),
         ("UPDATE carryforwards SET short_term_in = 9000", "carryovers_conserved"),

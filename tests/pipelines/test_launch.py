@@ -45,7 +45,8 @@ folder = pathlib.Path(sys.argv[1])
 store = Warehouse(folder / "state" / "warehouse.duckdb")
 for night in range(1000):
     rows = pl.select(taxpayer_id=pl.int_range(50_000).cast(pl.String)).with_columns(
-        rule=pl.lit("r"), tax_year=2009 + pl.int_range(50_000) % 17, disposal_id=pl.lit("d"),
+        rule=pl.lit("r"), status=pl.lit("shadow"), return_id=pl.lit("r"), tax_year=2009 + pl.int_range(50_000) % 17,
+        account_id=pl.lit("a"), asset=pl.lit("BTC"), disposal_id=pl.lit("d"), date_sold=pl.date(2026, 1, 2),
         loss=pl.lit(night).cast(pl.Decimal(18, 6)), disallowed=pl.lit(0).cast(pl.Decimal(18, 6)))
     store.replace("loss_at_risk", rows, LossAtRisk, range(2009, 2026))
     aside = folder / "published" / ".lotbook.tmp.duckdb"

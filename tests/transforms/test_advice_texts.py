@@ -89,3 +89,9 @@ def test_reason_is_a_sentence_without_the_hostile_name():
         "Selling 2 this asset realizes a short-term loss of $500.00, worth $200.00: $204.00 less tax this year, less "
         "$4.00 of trading cost."
     )
+
+
+def test_under_a_wash_sale_law_the_wait_is_31_days():
+    text = rebuy_not_before(24, wash_sale_law=True)
+    assert text.startswith("31 days after the sale at the earliest")
+    assert "does not reach coins" not in text

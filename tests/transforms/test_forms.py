@@ -17,7 +17,7 @@ PIECE = {
     "taxpayer_id": "t", "return_id": "t", "tax_year": 2025, "account_id": "a", "asset": "BTC", "disposal_id": "d",
     "event_id": "d", "lot_id": "l", "quantity": "0.5", "acquired_at": "2025-01-02T00:00:00", "disposed_at": "2025-03-01T00:00:00",
     "date_acquired": "2025-01-02", "date_sold": "2025-03-01", "proceeds": "100", "basis": "60", "gain": "40", "term": "short",
-    "disposal_kind": "sell", "basis_status": "known", "lot_method": "fifo", "origin": "buy", "collectible": False, "on_return": True,
+    "disposal_kind": "sell", "basis_status": "known", "lot_method": "fifo", "origin": "buy", "collectible": False, "on_return": True, "disallowed": "0",
 }  # fmt: skip
 ON_FORM = {
     "disposal_id": pl.String, "lot_id": pl.String, "match": pl.Int64, "form": pl.String, "reported": pl.Boolean,
@@ -126,7 +126,7 @@ def test_cash_interest_is_no_receipt_of_a_digital_asset():
     paid = {
         "event_id": "i", "taxpayer_id": "t", "return_id": "t", "tax_year": 2025, "account_id": "a", "income_kind": "interest",
         "quantity": "100", "received_at": "2025-01-02T00:00:00", "date_received": "2025-01-02", "schedule": "x", "in_nii": True,
-        "on_return": True,
+        "on_return": True, "disallowed": "0",
     }  # fmt: skip
     own = pl.DataFrame({"account_id": ["a"], "taxable": [True]})
 
@@ -211,3 +211,30 @@ def test_each_box_goes_to_its_line_of_schedule_d() -> None:
     every = {"1b": 1 + 7, "2": 2 + 8, "3": 3 + 9, "8b": 4 + 10, "9": 5 + 11, "10": 6 + 12}
     assert {name: lines[name] for name in every} == every
     assert (lines["9(d)"], lines["9(e)"], lines["9(g)"]) == (200, 120, 0)
+
+
+def test_a_wash_sale_comes_back_in_column_g_with_code_w() -> None:
+    """E4.1: proceeds 600, cost 1,000, of the loss of 400 not allowed 240 (Instructions Form 8949, codes W and L)."""
+    row = line({"proceeds": "600", "basis": "1000", "gain": "-400", "disallowed": "240", "disallowed_code": "W"})
+    assert [row[c] for c in ("proceeds", "basis", "code", "adjustment", "gain")] == [600, 1_000, "W", 240, -160]
+
+
+def test_codes_stand_in_the_order_of_the_alphabet() -> None:
+    sold = {
+        "proceeds": "600",
+        "basis": "1000",
+        "gain": "-400",
+        "disallowed": "240",
+        "collectible": True,
+        "term": "long",
+    }
+    assert line({**sold, "disallowed_code": "W"})["code"] == "CW"
+    assert line({**sold, "disallowed_code": "L"})["code"] == "CL"
+
+
+def test_a_loss_of_which_nothing_is_allowed_leaves_no_cent() -> None:
+    """Basis 100.005 and proceeds 60.004 are 100.01 and 60.00 on the form: 40.01 come back, not 40.00."""
+    row = line(
+        {"proceeds": "60.004", "basis": "100.005", "gain": "-40.001", "disallowed": "40.001", "disallowed_code": "W"}
+    )
+    assert [str(row[c]) for c in ("proceeds", "basis", "adjustment", "gain")] == ["60.00", "100.01", "40.01", "0.00"]
