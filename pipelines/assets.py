@@ -169,7 +169,7 @@ _TAX = [
             "form_8949": tax.Form8949,
             "income_": Read(tax.Income, table="income"),
             **_of("return_members"),
-            **_firm("profiles", "carry_ins", "taxpayers"),
+            **_firm("profiles", "carry_ins", "taxpayers", "residency"),
             "before": Read(tax.Carryforwards, "before", "carryforwards"),
         },
         stages.return_rows,

@@ -27,7 +27,9 @@ from transforms import (
     movements,
     prices,
     questions,
+    return_lines,
     returns,
+    state_estimates,
     transfers,
 )
 from transforms import ledger as books
@@ -250,6 +252,7 @@ def return_rows(
     firm_profiles: pl.DataFrame,
     firm_carry_ins: pl.DataFrame,
     firm_taxpayers: pl.DataFrame,
+    firm_residency: pl.DataFrame,
     before: pl.DataFrame,
 ) -> Tables:
     """The worksheets of every individual's return, year after year."""
@@ -263,12 +266,18 @@ def return_rows(
         taxpayers=people,
     )
     done = returns.fold_years(given, before, range(min(night.years), max(night.years) + 1))
+    boxes = return_lines.boxes(form_8949).join(done.schedule_d, on=returns.RETURN, how="semi")
+    states = state_estimates.estimates(done.returns, given.members, firm_residency)
+    asked = [*questions.returns(done.missing, done.conflicts, return_members), *questions.states(states.asked)]
+    estimated = done.schedule_d.drop("state", "state_tax_estimate").join(
+        states.taxes, on=returns.RETURN, how="left", maintain_order="left"
+    )
     return {
-        "schedule_d": done.schedule_d,
+        "schedule_d": gate.conform(estimated, tax.ScheduleD),
         "carryforwards": done.carryforwards,
-        "return_lines": done.return_lines,
+        "return_lines": pl.concat([done.return_lines, boxes]).sort("tax_year", "return_id", "form", "line"),
         "return_inputs": gate.conform(done.returns, tax.ReturnInputs),
-        "return_questions": pl.concat(questions.returns(done.missing, done.conflicts, return_members)),
+        "return_questions": pl.concat(asked),
     }
 
 
