@@ -52,7 +52,7 @@ _UNLIMITED = (
     "recapture_start",
     "federal_deduction_cap_above",
 )
-_FLAGS = {"itemized": False, "exclusion_nets_short_term": True, "credit_counts_aged": False}
+_FLAGS = {"itemized": False, "credit_counts_aged": False}
 """What holds of a state that says nothing."""
 _OF_A_STATE = ("model", "base", "carryforward", "figures_of", *TEXTS)
 _MAY_HOLD = (*_OF_A_STATE, *_FLAGS, *_DOLLARS, *_RATES, *STATUSES)
@@ -73,7 +73,6 @@ class Rules:
     base: Ints
     figures_of: Ints
     itemized: Ints
-    exclusion_nets_short_term: Ints
     credit_counts_aged: Ints
     first_rate: Ints
     tops: Ints
@@ -189,9 +188,8 @@ def _exemption(returns: Returns, agi: Ints, rules: Rules) -> Ints:
 
 
 def _excluded(returns: Returns, a: Assessment, rules: Rules) -> Ints:
-    """The part of net capital gain (or of net long-term gain: IRC 1222(11), (7)) and qualified dividends not taxed."""
-    netted = np.where(rules.exclusion_nets_short_term == 1, np.minimum(a.line_15, a.line_16), a.line_15)
-    gain = np.maximum(0, netted)
+    """The part of net capital gain (IRC 1222(11): what federal income includes) and qualified dividends not taxed."""
+    gain = np.maximum(0, np.minimum(a.line_15, a.line_16))
     excluded: Ints = (
         gain * rules.long_term_exclusion // RATE + returns.qualified_dividends * rules.dividend_exclusion // RATE
     )
