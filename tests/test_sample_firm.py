@@ -602,3 +602,28 @@ def test_as_of_hides_the_future(mid_december_2023: Mart) -> None:
 
 def test_the_night_is_pinned(tonight: Mart) -> None:
     assert tonight.one("select as_of from runs") == date(2026, 11, 20)
+
+
+def test_every_schedule_d_foots(tonight: Mart) -> None:
+    """Lines 1b to 3 and 6 make line 7, lines 8b to 10 and 14 line 15, with what the profile adds, to the cent."""
+    sql = """
+        with sides as (
+            select return_id, tax_year,
+                sum(amount) filter (line in ('1b(h)', '2(h)', '3(h)', '1a-5 (profile)', '6')) as short,
+                sum(amount) filter (line in ('8b(h)', '9(h)', '10(h)', '8a-13 (profile)', '14')) as long,
+                sum(amount) filter (line = '7') as line_7, sum(amount) filter (line = '15') as line_15
+            from return_lines where form = 'Schedule D' group by all)
+        select count(*), count(*) filter (coalesce(short, 0) <> line_7 or coalesce(long, 0) <> line_15) from sides"""
+    returns, wrong = tonight.row(sql)
+    assert wrong == 0
+    assert returns == tonight.one("select count(*) from schedule_d")
+
+
+def test_states_of_the_sample(tonight: Mart) -> None:
+    """Brian in Texas pays none. Jane, New York 2025: 697,000 - 8,000, all of it at 6.85 % (the recapture is complete)."""
+    sql = "select state_tax_estimate from schedule_d where return_id = ? and tax_year = 2025"
+    assert tonight.one(sql, "brian") == 0
+    assert abs(tonight.one(sql, "jane") - usd("47196.50")) <= 1
+    assert tonight.one(sql, "carla") is None
+    asked = "select question from review_items where taxpayer_id = 'carla' and question like 'state%'"
+    assert tonight.rows(asked) == [("state_unknown",)]

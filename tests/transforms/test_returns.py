@@ -730,3 +730,19 @@ def test_the_order_of_rows_changes_nothing():
         strict=True,
     ):
         assert_frame_equal(one, other)
+
+
+def test_year_by_year_equals_all_at_once_across_the_end_of_the_exemptions():
+    """Couples that join and separate, 2015 to 2020: personal exemptions to 2017, none from 2018."""
+    years = range(2015, 2021)
+    given = random_couples(15, years)
+    full = fold_years(given, NO_OPENING, years)
+    opening = NO_OPENING
+    for year in years:
+        part = fold_years(given, opening, range(year, year + 1))
+        for name in ("schedule_d", "carryforwards", "return_lines"):
+            assert_frame_equal(getattr(part, name), getattr(full, name).filter(pl.col("tax_year") == year))
+        opening = part.carryforwards
+    exempt = full.return_lines.filter((pl.col("form") == "Form 1040") & (pl.col("line") == "42"))
+    assert set(exempt["tax_year"].unique()) == {2015, 2016, 2017}
+    assert set(exempt["amount"].unique()) >= {Decimal("4000.00"), Decimal("8100.00")}
