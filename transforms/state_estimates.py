@@ -39,12 +39,8 @@ def estimates(returns: pl.DataFrame, members: pl.DataFrame, residency: pl.DataFr
         members: return_id, tax_year, taxpayer_id, role.
         residency: taxpayer_id, from, state.
     """
-    lived = _lived(members, residency)
-    rows = returns.join(lived, on=RETURN, how="left", maintain_order="left")
-    number = {state: index for index, state in enumerate(BOOK.states)}
-    index = rows.select(
-        pl.col("state").replace_strict(number, default=NOWHERE, return_dtype=pl.Int64).fill_null(NOWHERE)
-    ).to_series()
+    rows = returns.join(homes(members, residency), on=RETURN, how="left", maintain_order="left")
+    index = rows["state_index"].fill_null(NOWHERE)
     kernel = Returns(**{field.name: rows[field.name].cast(pl.Int64).to_numpy() for field in fields(Returns)})
     tax = state_tax(kernel, assess(kernel), index.to_numpy())
     estimated = rows.select(*RETURN, "state", "primary", "moved").with_columns(
@@ -56,24 +52,39 @@ def estimates(returns: pl.DataFrame, members: pl.DataFrame, residency: pl.DataFr
     return Estimates(taxes, _asked(estimated))
 
 
-def _lived(members: pl.DataFrame, residency: pl.DataFrame) -> pl.DataFrame:
-    """return_id, tax_year, primary, state at the year's end, moved (within the year, or the spouse lives elsewhere)."""
+def homes(members: pl.DataFrame, residency: pl.DataFrame) -> pl.DataFrame:
+    """Where each return lives at its year's end.
+
+    Args:
+        members: return_id, tax_year, taxpayer_id, role.
+        residency: taxpayer_id, from, state.
+
+    Returns:
+        return_id, tax_year, primary, state (null: unknown), moved (within the year, or the spouse lives elsewhere) and
+        state_index, which `law.states.state_tax` takes (`NOWHERE` where the state has no rules in any year).
+    """
+    number = {state: index for index, state in enumerate(BOOK.states)}
     people = members.with_columns(
         pl.col("tax_year").cast(pl.Int64), last=pl.date("tax_year", 12, 31), first=pl.date("tax_year", 1, 1)
     )
-    homes = residency.select("taxpayer_id", since="from", state="state").sort("since")
+    moves = residency.select("taxpayer_id", since="from", state="state").sort("since")
     at = {"by": "taxpayer_id", "right_on": "since", "strategy": "backward", "check_sortedness": False}
-    ended = people.sort("last").join_asof(homes, left_on="last", **at)  # type: ignore[arg-type]
-    began = ended.sort("first").join_asof(homes, left_on="first", suffix="_first", **at)  # type: ignore[arg-type]
+    ended = people.sort("last").join_asof(moves, left_on="last", **at)  # type: ignore[arg-type]
+    began = ended.sort("first").join_asof(moves, left_on="first", suffix="_first", **at)  # type: ignore[arg-type]
     return (
         began.sort(*RETURN, pl.col("role") != "primary", "taxpayer_id")
         .group_by(RETURN, maintain_order=True)
         .agg(
             primary=pl.col("taxpayer_id").first(),
             state=pl.col("state").first(),
-            moved=((pl.col("state_first") != pl.col("state")) | (pl.col("state") != pl.col("state").first()))
+            moved=(pl.col("state_first").ne_missing(pl.col("state")) | (pl.col("state") != pl.col("state").first()))
             .fill_null(value=False)
             .any(),
+        )
+        .with_columns(
+            state_index=pl.col("state")
+            .replace_strict(number, default=NOWHERE, return_dtype=pl.Int64)
+            .fill_null(NOWHERE)
         )
     )
 

@@ -48,6 +48,11 @@ def test_who_moves_within_the_year_is_asked():
     assert found(estimate(homes)) == ("TX", 0, ["state_part_year"])
 
 
+def test_a_record_that_begins_within_the_year_is_asked():
+    """Where the client lived before is not on record."""
+    assert found(estimate([("ann", date(2025, 6, 1), "TX")])) == ("TX", 0, ["state_part_year"])
+
+
 def test_spouses_in_two_states_are_asked():
     homes = [("ann", date(2010, 1, 1), "TX"), ("bob", date(2010, 1, 1), "CA")]
     assert found(estimate(homes, JOINT)) == ("TX", 0, ["state_part_year"])
