@@ -268,7 +268,9 @@ def return_rows(
     done = returns.fold_years(given, before, range(min(night.years), max(night.years) + 1))
     boxes = return_lines.boxes(form_8949).join(done.schedule_d, on=returns.RETURN, how="semi")
     states = state_estimates.estimates(done.returns, given.members, firm_residency)
-    asked = [*questions.returns(done.missing, done.conflicts, return_members), *questions.states(states.asked)]
+    # of past years the estimate is of no use for a decision: only this year's gaps are asked
+    this_year = states.asked.filter(pl.col("tax_year") == night.as_of.year)
+    asked = [*questions.returns(done.missing, done.conflicts, return_members), *questions.states(this_year)]
     estimated = done.schedule_d.drop("state", "state_tax_estimate").join(
         states.taxes, on=returns.RETURN, how="left", maintain_order="left"
     )

@@ -390,24 +390,21 @@ _STATE = {
         "Compare with the state's own tables.",
     ),
 }
-"""Question of the state estimates: severity, what was found (years, state), what to do."""
+"""Question of the state estimates: severity, what was found (year, state), what to do."""
 
 
 def states(asked: pl.DataFrame) -> list[pl.DataFrame]:
-    """What the estimates of state tax leave open: one item a return, question and state, with the years it is about.
+    """What the estimates of state tax leave open: one item a return, year and question.
 
     Args:
         asked: return_id, tax_year, taxpayer_id, question, state.
     """
-    years = asked.group_by("return_id", "taxpayer_id", "question", "state").agg(
-        years=pl.col("tax_year").unique().sort().cast(pl.String).str.join(", "), tax_year=pl.col("tax_year").max()
-    )
     return [
         items(
-            years.filter(pl.col("question") == question),
+            asked.filter(pl.col("question") == question),
             question,
             severity,
-            pl.format(message, *(["years"] if message.count("{}") == 1 else ["years", "state"])),
+            pl.format(message, *(["tax_year"] if message.count("{}") == 1 else ["tax_year", "state"])),
             action,
         )
         for question, (severity, message, action) in _STATE.items()
