@@ -264,7 +264,7 @@ _TAX = [
             "form_8949": tax.Form8949,
             "income_": Read(tax.Income, table="income"),
             **_of("return_members"),
-            **_firm("profiles", "carry_ins", "taxpayers"),
+            **_firm("profiles", "carry_ins", "taxpayers", "residency"),
             **_filed("filed_returns", "filed_form_lines"),
             "earlier_carryovers": Read(filed.StandingCarryovers, table="filed_carryovers"),
             "before": Read(tax.Carryforwards, "before", "carryforwards"),

@@ -33,7 +33,9 @@ from transforms import (
     questions,
     reconciliation,
     related_parties,
+    return_lines,
     returns,
+    state_estimates,
     transfers,
 )
 from transforms import ledger as books
@@ -445,6 +447,7 @@ def return_rows(
     filed_returns: pl.DataFrame,
     filed_form_lines: pl.DataFrame,
     earlier_carryovers: pl.DataFrame,
+    firm_residency: pl.DataFrame,
     before: pl.DataFrame,
     shadow_before: pl.DataFrame,
 ) -> Tables:
@@ -459,7 +462,7 @@ def return_rows(
         taxpayers=people,
     )
     years = range(min(night.years), max(night.years) + 1)
-    shadow = returns.fold_years(given, shadow_before, years)
+    shadow = _with_boxes(returns.fold_years(given, shadow_before, years), form_8949)
     ours = pl.col("tax_year").is_in(night.years)
     stated = filed_lines.stated(
         filed_form_lines.filter(ours), filed_returns.filter(ours), given.members, shadow, form_8949
@@ -467,23 +470,38 @@ def return_rows(
     carried = pl.concat([earlier_carryovers.filter(pl.col("tax_year") < years.start), stated.carryovers])
     stood = shadow
     if carried.height or not before.equals(shadow_before):
-        stood = returns.fold_years(given._replace(filed=carried), before, years)
+        stood = _with_boxes(returns.fold_years(given._replace(filed=carried), before, years), form_8949)
     done = filed_lines.published(shadow, stood, stated, filed_returns.filter(ours), form_8949)
+    states = state_estimates.estimates(done.returns, given.members, firm_residency)
+    # of past years the estimate is of no use for a decision: only this year's gaps are asked
+    this_year = states.asked.filter(pl.col("tax_year") == night.as_of.year)
+    estimated = done.schedule_d.drop("state", "state_tax_estimate").join(
+        states.taxes, on=returns.RETURN, how="left", maintain_order="left"
+    )
     return {
-        "schedule_d": done.schedule_d,
+        "schedule_d": gate.conform(estimated, tax.ScheduleD),
         "carryforwards": done.carryforwards,
-        "return_lines": pl.concat(
-            [done.return_lines, forms.schedule_d_lines(form_8949).join(done.schedule_d, on=RETURN, how="semi")]
-        ).sort("tax_year", "return_id", "form", "line"),
+        "return_lines": done.return_lines,
         "return_inputs": gate.conform(done.returns, tax.ReturnInputs),
         "shadow_carryforwards": shadow.carryforwards,
         "filed_carryovers": stated.carryovers,
         "standing_lines": pl.concat([stated.lines, done.pending]),
         "recomputed_lines": stated.recomputed,
         "return_questions": pl.concat(
-            [*questions.returns(stood.missing, stood.conflicts, return_members), *stated.questions]
+            [
+                *questions.returns(stood.missing, stood.conflicts, return_members),
+                *stated.questions,
+                *questions.states(this_year),
+            ]
         ),
     }
+
+
+def _with_boxes(results: returns.ReturnResults, form_8949: pl.DataFrame) -> returns.ReturnResults:
+    """Returns with the lines of Schedule D that take over the boxes of Form 8949."""
+    boxes = return_lines.boxes(form_8949).join(results.schedule_d, on=RETURN, how="semi")
+    lines = pl.concat([results.return_lines, boxes]).sort("tax_year", "return_id", "form", "line")
+    return results._replace(return_lines=lines)
 
 
 def digital_asset_answers(

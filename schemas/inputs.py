@@ -149,6 +149,7 @@ class Profiles(Table):
     long_term_carry_in: Cents = pa.Field(nullable=True, ge=0)
     expected_ordinary_income: Cents = pa.Field(nullable=True)
     expected_annual_gains: Cents = pa.Field(nullable=True)
+    dependents: int = pa.Field(nullable=True, ge=0, le=99)
 
     class Config:
         """One row a return and year."""

@@ -254,6 +254,9 @@ class ScheduleD(Table):
     """A return's year: Schedule D and the tax. Tax columns are null where the profile or the law's year is missing.
 
     Of a filed year (`source` filed) each figure that the filing states is the filed one.
+    Taxes are by the rate schedules, for planning; those named `_table` are ready for the return, by the Tax Table below
+    100,000 of taxable income. `state_tax_estimate` is an estimate for the state lived in at the year's end, null where
+    that state is not covered (`state` says which; it is asked).
     """
 
     return_id: str
@@ -269,6 +272,10 @@ class ScheduleD(Table):
     federal_tax: Cents = pa.Field(nullable=True)
     state_tax_estimate: Cents = pa.Field(nullable=True)
     source: str = pa.Field(isin=FIGURES)
+    regular_tax_table: Cents = pa.Field(nullable=True)
+    amt_table: Cents = pa.Field(nullable=True)
+    federal_tax_table: Cents = pa.Field(nullable=True)
+    state: str = pa.Field(nullable=True)
 
     class Config:
         """One row a return and year."""
@@ -475,6 +482,7 @@ class ReturnInputs(Table):
     adjustments: int
     deduction: int
     aged: int
+    exemptions: int
     social_security: int
 
     class Config:

@@ -704,8 +704,9 @@ def test_wren_her_own_books_decide_the_gain(tonight: Mart) -> None:
 def test_wren_schedule_d_box_by_box(tonight: Mart) -> None:
     """Box G to line 1b, H to 2, I to 3, K to 9 (tax rules 3.1)."""
     sql = """select line, amount from return_lines where return_id = 'wren' and tax_year = 2025
-             and form = 'Schedule D' and line in ('1b', '2', '3', '8b', '9', '10', '9(d)', '9(g)') order by line"""
-    assert tonight.rows(sql) == [("1b", 500), ("2", 500), ("3", 350), ("9", 15_900), ("9(d)", 22_000), ("9(g)", -100)]
+             and form = 'Schedule D' and (line like '%(h)' or line in ('9(d)', '9(g)')) order by line"""
+    by_box = [("1b(h)", 500), ("2(h)", 500), ("3(h)", 350), ("9(d)", 22_000), ("9(g)", -100), ("9(h)", 15_900)]
+    assert tonight.rows(sql) == by_box
 
 
 def test_wren_is_asked_what_does_not_fit(tonight: Mart) -> None:
@@ -810,3 +811,28 @@ def test_as_of_hides_the_future(mid_december_2023: Mart) -> None:
 
 def test_the_night_is_pinned(tonight: Mart) -> None:
     assert tonight.one("select as_of from runs") == date(2026, 11, 20)
+
+
+def test_every_schedule_d_foots(tonight: Mart) -> None:
+    """Lines 1b to 3 and 6 make line 7, lines 8b to 10 and 14 line 15, with what the profile adds, to the cent."""
+    sql = """
+        with sides as (
+            select return_id, tax_year,
+                sum(amount) filter (line in ('1b(h)', '2(h)', '3(h)', '1a-5 (profile)', '6')) as short,
+                sum(amount) filter (line in ('8b(h)', '9(h)', '10(h)', '8a-13 (profile)', '14')) as long,
+                sum(amount) filter (line = '7') as line_7, sum(amount) filter (line = '15') as line_15
+            from return_lines where form = 'Schedule D' group by all)
+        select count(*), count(*) filter (coalesce(short, 0) <> line_7 or coalesce(long, 0) <> line_15) from sides"""
+    returns, wrong = tonight.row(sql)
+    assert wrong == 0
+    assert returns == tonight.one("select count(*) from schedule_d")
+
+
+def test_states_of_the_sample(tonight: Mart) -> None:
+    """Brian in Texas pays none. Jane, New York 2025: 697,000 - 8,000, all of it at 6.85 % (the recapture is complete)."""
+    sql = "select state_tax_estimate from schedule_d where return_id = ? and tax_year = 2025"
+    assert tonight.one(sql, "brian") == 0
+    assert abs(tonight.one(sql, "jane") - usd("47196.50")) <= 1
+    assert tonight.one(sql, "carla") is None
+    asked = "select question from review_items where taxpayer_id = 'carla' and question like 'state%'"
+    assert tonight.rows(asked) == [("state_unknown",)]

@@ -17,9 +17,11 @@ from schemas.tax import Carryforwards, ReturnInputs, ReturnLines, ScheduleD
 from transforms.exact import from_ints
 from transforms.filed import of_primary
 from transforms.firm import shown
+from transforms.law.lines import return_ready
 from transforms.law.parameters import YEARS
 from transforms.law.tax import assess
-from transforms.returns import ReturnResults, form_1040_names, shared_out, to_returns
+from transforms.return_lines import BOX_LINES, form_1040_names
+from transforms.returns import ReturnResults, shared_out, to_returns
 from transforms.review import items
 
 RETURN = ["return_id", "tax_year"]
@@ -32,7 +34,17 @@ TAX = "Federal tax"
 FORM_8949 = "Form 8949"
 _COLUMNS = {"proceeds": "d", "basis": "e", "adjustment": "g", "gain": "h"}
 _KNOWN: Mapping[str, tuple[str, ...]] = {
-    "Schedule D": ("6", "7", "14", "15", "16", "18", "19", "21"),
+    "Schedule D": (
+        "6",
+        "7",
+        "14",
+        "15",
+        "16",
+        "18",
+        "19",
+        "21",
+        *(f"{line}({column})" for line in BOX_LINES for column in "degh"),
+    ),
     WORKSHEET: tuple(str(number) for number in range(1, 14)),
     "Form 8960": ("12", "13", "14", "15", "16", "17"),
     "Form 6251": ("4", "5", "6", "7", "10", "11"),
@@ -54,8 +66,9 @@ _FIGURES = {
     "line_15": ("Schedule D", "15"), "line_16": ("Schedule D", "16"), "line_21": ("Schedule D", "21"),
     "short_term_out": (WORKSHEET, "8"), "long_term_out": (WORKSHEET, "13"),
 }  # fmt: skip
-_OF_1040 = ("taxable_income", "regular_tax", "amt", "niit")
-_TAXES = ("regular_tax", "amt", "niit")
+_TAXES = ("regular_tax_table", "amt_table", "niit")
+"""A return is filed by the Tax Table."""
+_OF_1040 = ("taxable_income", *_TAXES)
 
 
 class Stated(NamedTuple):
@@ -173,8 +186,8 @@ def computed(results: ReturnResults, form_8949: pl.DataFrame) -> pl.DataFrame:
         )
         for term in ("short", "long")
     ]
-    tax = results.schedule_d.drop_nulls("federal_tax").select(
-        *RETURN, form=pl.lit(TAX), line=pl.lit("total"), amount="federal_tax"
+    tax = results.schedule_d.drop_nulls("federal_tax_table").select(
+        *RETURN, form=pl.lit(TAX), line=pl.lit("total"), amount="federal_tax_table"
     )
     every = [results.return_lines, *carried, *boxes, *by_taxpayer, tax]
     rows = pl.concat([conform(rows.with_columns(pl.col("amount").cast(CENTS)), RecomputedLines) for rows in every])
@@ -247,11 +260,12 @@ def _implied(figures: pl.DataFrame, shadow: ReturnResults) -> pl.DataFrame:
     )
     if rows.is_empty():
         return pl.DataFrame(schema=types)
-    done = assess(to_returns(rows))
+    given_rows = to_returns(rows)
+    done = assess(given_rows)
     columns = {
         "short_term_implied": done.short_term_out,
         "long_term_implied": done.long_term_out,
-        "tax_implied": done.federal_tax,
+        "tax_implied": return_ready(given_rows, done).federal_tax_table,
     }
     amounts = [from_ints(name, [int(value) for value in values], CENTS) for name, values in columns.items()]
     return rows.select(RETURN).with_columns(amounts)
@@ -287,11 +301,12 @@ def _loss(column: str) -> pl.Expr:
 def _filed_tax(figures: pl.DataFrame, implied: pl.DataFrame, shadow: ReturnResults) -> pl.DataFrame:
     """The tax as filed: the filed taxes, of those not on record the computed ones; else that of lines 7 and 15."""
     ours = shadow.schedule_d.select(
-        *RETURN, "federal_tax", *(pl.col(name).alias(f"{name}_computed") for name in _TAXES)
+        *RETURN, "federal_tax_table", *(pl.col(name).alias(f"{name}_computed") for name in _TAXES)
     )
     rows = figures.join(implied, on=RETURN, how="left").join(ours, on=RETURN, how="left")
     changes = [pl.coalesce(pl.col(name) - pl.col(f"{name}_computed"), pl.lit(0, CENTS)) for name in _TAXES]
-    by_lines = pl.when(pl.col("regular_tax").is_not_null()).then(pl.col("federal_tax") + pl.sum_horizontal(changes))
+    stated_tax = pl.col("regular_tax_table").is_not_null()
+    by_lines = pl.when(stated_tax).then(pl.col("federal_tax_table") + pl.sum_horizontal(changes))
     amount = pl.coalesce(by_lines, "tax_implied").cast(CENTS)
     return rows.select(*RETURN, form=pl.lit(TAX), line=pl.lit("total"), amount=amount).drop_nulls("amount")
 
@@ -406,15 +421,17 @@ def _schedule_d(rows: pl.DataFrame, given: Stated) -> pl.DataFrame:
         pl.DataFrame(schema={"tax_year": pl.Int64, "taxpayer_id": pl.String}),
     )
     figures = _figures(given.lines, names)
-    tax = given.lines.filter(pl.col("form") == TAX).select(*RETURN, federal_tax_filed="amount")
+    tax = given.lines.filter(pl.col("form") == TAX).select(*RETURN, federal_tax_table_filed="amount")
     joined = rows.join(figures, on=RETURN, how="left", suffix="_filed", maintain_order="left").join(
         tax, on=RETURN, how="left", maintain_order="left"
     )
     net = pl.coalesce("line_16_filed", pl.col("line_7_filed") + pl.col("line_15_filed"))
-    columns = ["line_7", "line_15", "taxable_income", *_TAXES, "federal_tax"]
+    columns = ["line_7", "line_15", "taxable_income", *_TAXES, "federal_tax_table"]
+    planned = {"regular_tax": "regular_tax_table", "amt": "amt_table", "federal_tax": "federal_tax_table"}
     return conform(
         joined.with_columns(
             *(pl.coalesce(f"{name}_filed", name).cast(CENTS).alias(name) for name in columns),
+            *(pl.coalesce(f"{said}_filed", name).cast(CENTS).alias(name) for name, said in planned.items()),
             line_16=pl.coalesce(net, "line_16").cast(CENTS),
             line_21=pl.coalesce("line_21_filed", pl.when(net >= 0).then(net), "line_21").cast(CENTS),
         ),

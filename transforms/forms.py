@@ -6,7 +6,7 @@ import polars as pl
 
 from schemas.fields import CENTS, FIAT, LOST, MONEY, UNTAXED
 from schemas.gate import conform
-from schemas.tax import DigitalAssetQuestion, Form8949, Gains, ReturnLines
+from schemas.tax import DigitalAssetQuestion, Form8949, Gains
 from transforms.exact import part_of, to_cents, units_text
 
 QUESTION_SINCE = 2019
@@ -181,29 +181,6 @@ def _codes() -> pl.Expr:
     }
     letters = [pl.when(test).then(pl.lit(letter)).otherwise(pl.lit("")) for letter, test in tests.items()]
     return pl.concat_str(letters).replace("", None)
-
-
-SCHEDULE_D = {
-    "A": "1b", "G": "1b", "B": "2", "H": "2", "C": "3", "I": "3", "D": "8b", "J": "8b", "E": "9", "K": "9", "F": "10",
-    "L": "10",
-}  # fmt: skip
-"""Box of Form 8949: the line of Schedule D that takes its totals over (tax rules 3.1)."""
-
-
-def schedule_d_lines(form: pl.DataFrame) -> pl.DataFrame:
-    """The totals of Form 8949 on Schedule D as rows of `return_lines`: line `1b` is column (h), `1b(d)` column (d), ...
-
-    Args:
-        form: Form8949.
-    """
-    columns = {"(d)": "proceeds", "(e)": "basis", "(g)": "adjustment", "": "gain"}
-    line = pl.col("box").replace_strict(SCHEDULE_D, return_dtype=pl.String)
-    totals = form.group_by("return_id", "tax_year", line.alias("line")).agg(
-        pl.col(amount).sum().cast(CENTS).alias(column) for column, amount in columns.items()
-    )
-    rows = totals.unpivot(index=["return_id", "tax_year", "line"], variable_name="column", value_name="amount")
-    named = rows.with_columns(form=pl.lit("Schedule D"), line=pl.col("line") + pl.col("column"))
-    return conform(named, ReturnLines).sort("tax_year", "return_id", "form", "line")
 
 
 def nets(form: pl.DataFrame) -> pl.DataFrame:

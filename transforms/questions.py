@@ -773,7 +773,10 @@ _RETURN = {
     "law_year_missing": (
         "blocking",
         "the law of {} is not in this version: no tax and no carryover",
-        "Enter the carryovers into the next year in profiles.csv.",
+        (
+            "Take a version whose law holds the year (docs/adding-a-tax-year.md); or work out the return by hand and enter "
+            "its carryovers into the next year in profiles.csv or carry_ins.csv."
+        ),
     ),
     "amount_out_of_range": (
         "blocking",
@@ -836,6 +839,49 @@ def returns(missing: pl.DataFrame, conflicts: pl.DataFrame, members: pl.DataFram
             "Compare with the return as filed.",
             pl.col("stake"),
         ),
+    ]
+
+
+_STATE = {
+    "state_unknown": (
+        "info",
+        "{}: no state on record, its income tax is not estimated",
+        "Enter the state in residency.csv.",
+    ),
+    "state_not_covered": (
+        "info",
+        "{}: the income tax of {} is not covered: no estimate, and the advice is federal",
+        "Estimate it by hand, with and without the advised sales.",
+    ),
+    "state_part_year": (
+        "warning",
+        "{}: moved within the year, or the spouse lives elsewhere: estimated as a resident of {} for the whole year",
+        "Work out the part-year or nonresident returns by hand.",
+    ),
+    "state_provisional": (
+        "info",
+        "{}: {} had not published its figures when this version was made: those of the year before are used",
+        "Compare with the state's own tables.",
+    ),
+}
+"""Question of the state estimates: severity, what was found (year, state), what to do."""
+
+
+def states(asked: pl.DataFrame) -> list[pl.DataFrame]:
+    """What the estimates of state tax leave open: one item a return, year and question.
+
+    Args:
+        asked: return_id, tax_year, taxpayer_id, question, state.
+    """
+    return [
+        items(
+            asked.filter(pl.col("question") == question),
+            question,
+            severity,
+            pl.format(message, *(["tax_year"] if message.count("{}") == 1 else ["tax_year", "state"])),
+            action,
+        )
+        for question, (severity, message, action) in _STATE.items()
     ]
 
 

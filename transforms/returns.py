@@ -12,10 +12,12 @@ from schemas.fields import CENTS, STATUSES
 from schemas.filed import StandingCarryovers
 from schemas.gate import conform, empty
 from schemas.tax import Carryforwards, ReturnLines, ScheduleD
+from transforms import return_lines
 from transforms.exact import decimal_text, to_cents
+from transforms.law.lines import ReturnReady, return_ready
 from transforms.law.parameters import TABLE, YEARS
 from transforms.law.tax import AMOUNT_LIMIT, STANDARD, Assessment, Returns, assess
-from transforms.law.worksheets import capital_loss_carryover, schedule_d
+from transforms.law.worksheets import schedule_d
 
 RETURN = ["return_id", "tax_year"]
 PROFILE_AMOUNTS = (
@@ -24,6 +26,8 @@ PROFILE_AMOUNTS = (
 )  # fmt: skip
 """Amounts of a profile that the arithmetic takes as zero where they are empty, and asks for."""
 ASKED = (*PROFILE_AMOUNTS, "deduction", "aca_credit")
+LAST_EXEMPTION_YEAR = 2017
+"""Personal exemptions (IRC 151) are zero from 2018: only to here the number of dependents changes the tax."""
 MISSING = {
     "return_id": pl.String,
     "tax_year": pl.Int64,
@@ -33,6 +37,8 @@ MISSING = {
 }
 _KERNEL = [field.name for field in fields(Returns)]
 _OUTCOME = [field.name for field in fields(Assessment)]
+_JOINT = STATUSES.index("mfj")
+_LONG_TERM_OTHER = pl.sum_horizontal("other_long_term", "other_28_rate", "unrecaptured_1250")
 
 
 class Books(NamedTuple):
@@ -102,7 +108,7 @@ def to_returns(rows: pl.DataFrame) -> Returns:
 def return_years(books: Books, tax_years: range) -> pl.DataFrame:
     """A row a return and year: the kernel's inputs without carryovers, in int64 cents, empty cells as zero.
 
-    More columns: `has_profile`, `active` (the books hold results or income), `asked` (the profile's empty columns) and
+    More columns: `short_term_other` and `long_term_other` (the profile's part of the nets), `has_profile`, `active` (the books hold results or income), `asked` (the profile's empty columns) and
     the profile's carry-ins `short_term_profile` and `long_term_profile` (null: none). The profile's other gains do not
     overlap: 28 percent and section 1250 gains add to the long-term net. `aged` counts birth years 65 or more back;
     someone born on 1 January of the next year is 65 too, but only the year is known.
@@ -128,10 +134,13 @@ def return_years(books: Books, tax_years: range) -> pl.DataFrame:
         .select(
             *RETURN, "has_profile", "asked", "status", "qualified_dividends", "unrecaptured_1250", "adjustments",
             "deduction", "aged", "social_security", "short_term_profile", "long_term_profile",
+            exemptions=pl.when(pl.col("status") == _JOINT).then(2).otherwise(1) + pl.col("dependents").fill_null(0),
+            short_term_other="other_short_term",
+            long_term_other=_LONG_TERM_OTHER,
             ordinary=pl.sum_horizontal("wages", "self_employment", "investment_income", "other_ordinary", "receipts"),
             nii=pl.col("investment_income") + pl.col("receipts_nii"),
             short_term=pl.col("short_term_net") + pl.col("other_short_term"),
-            long_term=pl.sum_horizontal("long_term_net", "other_long_term", "other_28_rate", "unrecaptured_1250"),
+            long_term=pl.col("long_term_net") + _LONG_TERM_OTHER,
             gain_28=pl.col("collectibles_net") + pl.col("other_28_rate"),
             active=pl.any_horizontal(pl.col("short_term_net", "long_term_net", "receipts") != 0),
         )
@@ -162,10 +171,11 @@ def fold_years(books: Books, opening: pl.DataFrame, tax_years: range) -> ReturnR
         if tax_year >= tax_years.start:
             years.append(year)
     everyone, taxed, stopped = (pl.concat(frames) for frames in zip(*years, strict=True))
+    taxed, lines = _made_out(taxed)
     return ReturnResults(
         schedule_d=_dollars(taxed, ScheduleD),
         carryforwards=_carryforwards(everyone),
-        return_lines=_return_lines(taxed),
+        return_lines=lines,
         conflicts=_conflicts(everyone),
         missing=_missing(taxed, stopped, everyone),
         returns=taxed.drop_nulls("regular_tax").select("return_id", *_KERNEL),
@@ -190,12 +200,15 @@ def _net_cents(nets: pl.DataFrame) -> pl.DataFrame:
 def _profile_cents(profiles: pl.DataFrame) -> pl.DataFrame:
     deduction = pl.col("deduction").cast(pl.String).str.strip_chars().str.to_lowercase()
     empty = [pl.when(pl.col(name).is_null()).then(pl.lit(name)) for name in ASKED]
+    exempt = pl.col("tax_year") <= LAST_EXEMPTION_YEAR
+    empty.append(pl.when(exempt & pl.col("dependents").is_null()).then(pl.lit("dependents")))
     return profiles.filter(pl.col("filing_status").is_in(STATUSES)).select(
         "return_id",
         pl.col("tax_year").cast(pl.Int64),
         *(_cents(name).alias(name) for name in PROFILE_AMOUNTS),
         status=pl.col("filing_status").replace_strict(list(STATUSES), range(len(STATUSES)), return_dtype=pl.Int64),
         deduction=to_cents(decimal_text(deduction)).to_physical().cast(pl.Int64).fill_null(STANDARD),
+        dependents=pl.col("dependents").cast(pl.Int64),
         short_term_profile=_cents("short_term_carry_in"),
         long_term_profile=_cents("long_term_carry_in"),
         asked=pl.concat_list(empty).list.drop_nulls(),
@@ -233,7 +246,7 @@ def _profile_gains(profiles: pl.DataFrame) -> pl.DataFrame:
     return _profile_cents(profiles).select(
         *RETURN,
         short_term_other=pl.col("other_short_term"),
-        long_term_other=pl.sum_horizontal("other_long_term", "other_28_rate", "unrecaptured_1250"),
+        long_term_other=_LONG_TERM_OTHER,
     )
 
 
@@ -393,7 +406,7 @@ def _dollars(frame: pl.DataFrame, model: type[ScheduleD | Carryforwards | Return
     return conform(frame.with_columns(*amounts, source=pl.lit("computed")), model)
 
 
-_KEYS = ("return_id", "tax_year", "taxpayer_id", "form", "line")
+_KEYS = ("return_id", "tax_year", "taxpayer_id", "form", "line", "state")
 
 
 def _amount(column: str) -> pl.Expr:
@@ -441,99 +454,19 @@ def _opened_blind(people: pl.DataFrame, taxed: pl.DataFrame, character: str) -> 
     )
 
 
-_FORM_1040 = {
-    # name in the assessment: line of Form 1040 from a year on (the 2026 form as that of 2025)
-    "line_21": {2018: "Schedule 1 line 13", 2019: "6", 2020: "7", 2025: "7a"},
-    "taxable_social_security": {2018: "5b", 2020: "6b"},
-    "agi": {2018: "7", 2019: "8b", 2020: "11", 2025: "11a"},
-    "deduction_taken": {2018: "8", 2019: "9", 2020: "12", 2021: "12a", 2022: "12", 2025: "12e"},
-    "senior_deduction": {2025: "Schedule 1-A line 37"},
-    "taxable_income": {2018: "10", 2019: "11b", 2020: "15"},
-    "regular_tax": {2018: "11a", 2019: "12a", 2020: "16"},
-    "amt": {2018: "Schedule 2 line 45", 2019: "Schedule 2 line 1", 2025: "Schedule 2 line 2"},
-    "niit": {2018: "Schedule 4 line 62", 2019: "Schedule 2 line 8", 2020: "Schedule 2 line 12"},
-}
-
-
-def _return_lines(taxed: pl.DataFrame) -> pl.DataFrame:
-    frames = [_schedule_d_lines(taxed)]
+def _made_out(taxed: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """`taxed` with the taxes by the Tax Table, and the table `return_lines`."""
     lawful = taxed.drop_nulls("regular_tax")
-    frames += [_form_1040_lines(lawful), _worksheet_lines(lawful), _form_8960_lines(lawful), _form_6251_lines(lawful)]
-    return _dollars(pl.concat(frames), ReturnLines).sort("tax_year", "return_id", "form", "line")
-
-
-def _lines(frame: pl.DataFrame, form: str, amounts: dict[str, pl.Expr]) -> pl.DataFrame:
-    """A row a return and line; a null amount is a line left blank."""
-    return (
-        frame.select(*RETURN, **amounts)
-        .unpivot(index=RETURN, variable_name="line", value_name="amount")
-        .drop_nulls("amount")
-        .select(*RETURN, "line", pl.col("amount").cast(pl.Int64), form=pl.lit(form))
+    assessment = Assessment(**{name: lawful[name].to_numpy() for name in _OUTCOME})
+    ready = return_ready(to_returns(lawful), assessment)
+    by_table = [pl.Series(name, getattr(ready, name)) for name in ReturnReady._fields if name != "forms"]
+    lawful = lawful.with_columns(by_table)
+    taxed = taxed.join(
+        lawful.select(*RETURN, *(series.name for series in by_table)), on=RETURN, how="left", maintain_order="left"
     )
-
-
-def _schedule_d_lines(taxed: pl.DataFrame) -> pl.DataFrame:
-    both_gains = (pl.col("line_15") > 0) & (pl.col("line_16") > 0)
-    amounts = {line: pl.col(f"line_{line}") for line in ("6", "7", "14", "15", "16")}
-    amounts |= {line: pl.when(both_gains).then(f"line_{line}") for line in ("18", "19")}
-    amounts["21"] = pl.when(pl.col("line_16") < 0).then("line_21")
-    return _lines(taxed, "Schedule D", amounts)
-
-
-def _form_1040_lines(taxed: pl.DataFrame) -> pl.DataFrame:
-    """Lines of Form 1040 and of its schedules by the names of the year."""
-    frames = []
-    for year in sorted(taxed["tax_year"].unique()):
-        names = {name: _line_of(since, year) for name, since in _FORM_1040.items()}
-        amounts = {line: pl.col(name) for name, line in names.items() if line}
-        frames.append(_lines(taxed.filter(pl.col("tax_year") == year), "Form 1040", amounts))
-    return pl.concat([_lines(taxed.clear(), "Form 1040", {"15": pl.col("taxable_income")}), *frames])
-
-
-def _line_of(since: dict[int, str], year: int) -> str | None:
-    return next((since[first] for first in sorted(since, reverse=True) if first <= year), None)
-
-
-def _worksheet_lines(taxed: pl.DataFrame) -> pl.DataFrame:
-    """The Capital Loss Carryover Worksheet of the loss year, where the form asks for it."""
-    asked = (pl.col("line_16") < 0) & ((pl.col("line_21") > pl.col("line_16")) | (pl.col("taxable_income_signed") < 0))
-    rows = taxed.filter(asked)
-    line_1 = rows.select(pl.col("taxable_income_signed") + pl.col("senior_deduction")).to_series()
-    lines = capital_loss_carryover(*(s.to_numpy() for s in (line_1, rows["line_7"], rows["line_15"], rows["line_21"])))
-    amounts = {str(number): pl.lit(pl.Series(line)) for number, line in enumerate(lines, start=1)}
-    return _lines(rows, "Capital Loss Carryover Worksheet", amounts)
-
-
-def _form_8960_lines(taxed: pl.DataFrame) -> pl.DataFrame:
-    over = pl.col("agi") - pl.col("niit_threshold")
-    amounts = {
-        "12": pl.col("net_investment_income"),
-        "13": pl.col("agi"),
-        "14": pl.col("niit_threshold"),
-        "15": over,
-        "16": pl.min_horizontal(over, "net_investment_income"),
-        "17": pl.col("niit"),
-    }
-    return _lines(taxed.filter(over > 0), "Form 8960", amounts)
-
-
-def _form_6251_lines(taxed: pl.DataFrame) -> pl.DataFrame:
-    """Form 6251 where it is due: the tentative minimum tax is above the regular tax."""
-    amounts = {
-        "4": pl.col("amt_income"),
-        "5": pl.col("amt_exemption"),
-        "6": pl.max_horizontal(pl.col("amt_income") - pl.col("amt_exemption"), 0),
-        "7": pl.col("tentative_minimum_tax"),
-        "10": pl.col("regular_tax"),
-        "11": pl.col("amt"),
-    }
-    return _lines(taxed.filter(pl.col("amt") > 0), "Form 6251", amounts)
-
-
-def form_1040_names(year: int) -> dict[str, str]:
-    """Line of Form 1040 by its name in the assessment, as the form of the year numbers it."""
-    names = {name: _line_of(since, year) for name, since in _FORM_1040.items()}
-    return {name: line for name, line in names.items() if line}
+    worksheets = return_lines.worksheets(lawful, ready)
+    lines = pl.concat([return_lines.schedule_d(taxed), return_lines.form_1040(lawful), worksheets])
+    return taxed, _dollars(lines, ReturnLines).sort("tax_year", "return_id", "form", "line")
 
 
 def shared_out(totals: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from schemas import gate
-from schemas.fields import CENTS, MONEY
+from schemas.fields import MONEY
 from schemas.ledger import SaleTerms
 from schemas.tax import Form8949, Gains, Income
 from tests.transforms.frames import frame
@@ -200,17 +200,6 @@ def test_the_sale_s_transaction_id_stands_in_the_description() -> None:
     # Instructions Form 8949 (2025), column (a)
     assert line({}, tx_id="0xabc")["description"] == "0.5 BTC (tx 0xabc)"
     assert line({}, tx_id="a\nb" + "x" * 200)["description"] == "0.5 BTC (tx a b" + "x" * 77 + ")"
-
-
-def test_each_box_goes_to_its_line_of_schedule_d() -> None:
-    # tax rules 3.1: A, G to 1b; B, H to 2; C, I to 3; D, J to 8b; E, K to 9; F, L to 10; the two forms of a line sum
-    form = drawn(*({"disposal_id": str(n), "lot_id": "l"} for n in range(12)))
-    gains = [Decimal(n) for n in range(1, 13)]
-    boxes = form.sort("disposal_id").with_columns(box=pl.Series(list("ABCDEFGHIJKL")), gain=pl.Series(gains))
-    lines = {row["line"]: row["amount"] for row in forms.schedule_d_lines(boxes.cast({"gain": CENTS})).to_dicts()}
-    every = {"1b": 1 + 7, "2": 2 + 8, "3": 3 + 9, "8b": 4 + 10, "9": 5 + 11, "10": 6 + 12}
-    assert {name: lines[name] for name in every} == every
-    assert (lines["9(d)"], lines["9(e)"], lines["9(g)"]) == (200, 120, 0)
 
 
 def test_a_wash_sale_comes_back_in_column_g_with_code_w() -> None:

@@ -170,3 +170,22 @@ def test_a_coin_fee_of_a_move_at_new_year_is_a_disposal_whose_year_depends_on_th
     fee = {"fee_asset": "SOL", "fee_quantity": "0.1", "fee_usd_value": "2"}
     assert asked(move | fee) == [("year_boundary", "info")]
     assert asked(move | fee | {"fee_asset": "USD"}) == []
+
+
+def test_a_year_without_law_says_what_to_do() -> None:
+    missing = pl.DataFrame(
+        [("r", 2031, "t", "law_year_missing", None)],
+        schema={"return_id": pl.String, "tax_year": pl.Int64, "taxpayer_id": pl.String, "reason": pl.String, "column": pl.String},
+        orient="row",
+    )  # fmt: skip
+    conflicts = pl.DataFrame(
+        schema={"return_id": pl.String, "tax_year": pl.Int64, "taxpayer_id": pl.String, "character": pl.String, "recorded": pl.Decimal(18, 2), "computed": pl.Decimal(18, 2)}
+    )  # fmt: skip
+    members = pl.DataFrame(
+        [("r", 2031, "t", "primary")], schema=["return_id", "tax_year", "taxpayer_id", "role"], orient="row"
+    )
+    item = pl.concat(questions.returns(missing, conflicts, members)).row(0, named=True)
+    assert (item["question"], item["severity"]) == ("law_year_missing", "blocking")
+    assert item["message"] == "the law of 2031 is not in this version: no tax and no carryover"
+    assert "docs/adding-a-tax-year.md" in item["suggested_action"]
+    assert "carry_ins.csv" in item["suggested_action"]

@@ -2,7 +2,7 @@
 
 Written from the forms and their instructions (Schedule D, Qualified Dividends and Capital Gain Tax Worksheet, Schedule D
 Tax Worksheet, Form 6251, Form 8960, Schedule 1-A, Social Security Benefits Worksheet), never from the kernel. It reads
-the figures from the same `params.json`, by itself. Amounts are dollars.
+the figures from the same files, by itself. Amounts are dollars.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from importlib import resources
 
-LAW = json.loads(resources.files("transforms.law").joinpath("params.json").read_text(), parse_float=Fraction)
+LAW = {
+    file.name.removesuffix(".json"): json.loads(file.read_text(), parse_float=Fraction)
+    for file in resources.files("transforms.law").joinpath("years").iterdir()
+}
 HALF, CENT = Fraction(1, 2), Fraction(1, 100)
 
 
@@ -32,6 +35,7 @@ class Case:
     adjustments: Fraction = Fraction(0)
     deduction: Fraction | None = None
     aged: int = 0
+    exemptions: int = 1
     social_security: Fraction = Fraction(0)
 
 
@@ -41,9 +45,12 @@ class Result:
     line_15: Fraction
     line_16: Fraction
     line_21: Fraction
+    exemption_deduction: Fraction
     taxable_income_signed: Fraction
     regular_tax: Fraction
     amt: Fraction
+    regular_tax_table: Fraction
+    amt_table: Fraction
     niit: Fraction
     deduction_used: Fraction
     short_term_out: Fraction
@@ -65,6 +72,43 @@ def schedule(income, year, own):
         tax += (top - floor) * Fraction(rate)
         floor = top
     raise AssertionError
+
+
+def table(income, year, own):
+    """The Tax Table, row by row as it is printed; from 100,000 on the Tax Computation Worksheet is the schedule."""
+    if income >= 100_000:
+        return schedule(income, year, own)
+    if income < 5:
+        low, high = 0, 5
+    elif income < 15:
+        low, high = 5, 15
+    elif income < 25:
+        low, high = 15, 25
+    elif income < 3_000:
+        low = int(income // 25) * 25
+        high = low + 25
+    else:
+        low = int(income // 50) * 50
+        high = low + 50
+    return Fraction((schedule(Fraction(low + high, 2), year, own) + HALF).__floor__())
+
+
+def exemptions(case, agi):
+    """Deduction for Exemptions Worksheet (Form 1040 line 42, 2013 to 2017), its nine lines."""
+    if case.tax_year > 2017:
+        return Fraction(0)
+    own = LAW[str(case.tax_year)][case.status]
+    separate = case.status == "mfs"
+    if agi <= own["exemption_phase_out_start"]:
+        return Fraction(own["personal_exemption"] * case.exemptions)
+    l2 = own["personal_exemption"] * case.exemptions
+    l5 = agi - own["exemption_phase_out_start"]
+    if l5 > (61_250 if separate else 122_500):
+        return Fraction(0)
+    l6 = -(-l5 // (1_250 if separate else 2_500))
+    l7 = l6 * Fraction(2, 100)
+    l8 = l2 * l7
+    return l2 - l8
 
 
 def social_security(benefits, other, status):
@@ -103,7 +147,7 @@ def senior(case, agi):
     return case.aged * max(Fraction(0), 6000 - line_35)
 
 
-def qualified_dividends_worksheet(taxable, dividends, gain, year, own):
+def qualified_dividends_worksheet(taxable, dividends, gain, year, own, tax_on):
     """The 25 lines; gives the tax and lines 4 and 5 that Form 6251 needs."""
     l1, l2, l3 = taxable, dividends, gain
     l4 = l2 + l3
@@ -124,13 +168,13 @@ def qualified_dividends_worksheet(taxable, dividends, gain, year, own):
     l19 = l9 + l17
     l20 = l10 - l19
     l21 = l20 * Fraction(20, 100)
-    l22 = schedule(l5, year, own)
+    l22 = tax_on(l5, year, own)
     l23 = l18 + l21 + l22
-    l24 = schedule(l1, year, own)
+    l24 = tax_on(l1, year, own)
     return min(l23, l24), l4, l5
 
 
-def schedule_d_tax_worksheet(taxable, dividends, line_15, line_16, line_18, line_19, year, own):
+def schedule_d_tax_worksheet(taxable, dividends, line_15, line_16, line_18, line_19, year, own, tax_on):
     """The 47 lines with their skips; gives the tax and lines 10, 13, 14 and 21."""
     zero = Fraction(0)
     l1, l6 = taxable, dividends
@@ -144,7 +188,8 @@ def schedule_d_tax_worksheet(taxable, dividends, line_15, line_16, line_18, line
     l16 = min(l1, l15)
     l17 = min(l14, l16)
     l18 = max(zero, l1 - l10)
-    top = own["ordinary_bracket_tops"][3]  # where 24 percent ends
+    # where 24 percent ends; to 2017 the worksheet has no such line, and 15 percent is the last rate below 25
+    top = own["ordinary_bracket_tops"][3 if year["tax_year"] >= 2018 else 1]
     l19 = min(l1, Fraction(top))
     l20 = min(l14, l19)
     l21 = max(l18, l20)
@@ -176,14 +221,14 @@ def schedule_d_tax_worksheet(taxable, dividends, line_15, line_16, line_18, line
             l41 = l21 + l22 + l30 + l33 + l39
             l42 = l1 - l41
             tax_28 = l42 * Fraction(28, 100)
-    l45 = tax_15 + tax_20 + tax_25 + tax_28 + schedule(l21, year, own)
-    l46 = schedule(l1, year, own)
+    l45 = tax_15 + tax_20 + tax_25 + tax_28 + tax_on(l21, year, own)
+    l46 = tax_on(l1, year, own)
     return min(l45, l46), l10, l13, l14, l21
 
 
 def minimum_rates(income, case):
     """26 percent up to the break, 28 percent above (Form 6251 lines 18 and 39)."""
-    own = LAW["years"][str(case.tax_year)][case.status]
+    own = LAW[str(case.tax_year)][case.status]
     line = Fraction(own["amt_rate_break"])
     if income <= line:
         return income * Fraction(26, 100)
@@ -270,9 +315,30 @@ def carryover_statute(line_1, line_7, line_15, limit):
     return short_out, long_out
 
 
+def regular_and_minimum(case, taxable, gain, line_15, line_16, line_18, line_19, income_before, tax_on):
+    """The regular tax by the worksheet that applies, and the tentative minimum tax."""
+    year = LAW[str(case.tax_year)]
+    own = year[case.status]
+    zero = Fraction(0)
+    part_3 = None
+    worksheet_13 = worksheet_14 = zero
+    if line_18 > 0 or line_19 > 0:
+        tax, l10, worksheet_13, worksheet_14, l21 = schedule_d_tax_worksheet(
+            taxable, case.qualified_dividends, line_15, line_16, line_18, line_19, year, own, tax_on
+        )
+        part_3 = (line_19, l10, worksheet_14, l21, True)
+    elif gain > 0 or case.qualified_dividends > 0:
+        tax, l4, l5 = qualified_dividends_worksheet(taxable, case.qualified_dividends, gain, year, own, tax_on)
+        worksheet_13, worksheet_14 = l4, l5
+        part_3 = (zero, l4, l5, l5, False)
+    else:
+        tax = tax_on(taxable, year, own)
+    return tax, form_6251(case, year, own, income_before, worksheet_13, worksheet_14, part_3)
+
+
 def compute(case):
     zero = Fraction(0)
-    year = LAW["years"][str(case.tax_year)]
+    year = LAW[str(case.tax_year)]
     own = year[case.status]
     line_7 = case.short_term - case.short_term_carry_in
     line_15 = case.long_term - case.long_term_carry_in
@@ -289,36 +355,29 @@ def compute(case):
     standard = own["standard_deduction"] + case.aged * own["aged_addition"]
     deduction = Fraction(standard) if case.deduction is None else case.deduction
     extra = senior(case, agi)
-    signed = agi - deduction - extra
+    exempt = exemptions(case, agi)
+    signed = agi - deduction - exempt - extra
     taxable = max(zero, signed)
     gain = min(line_15, line_16) if line_15 > 0 and line_16 > 0 else zero
-    part_3 = None
-    worksheet_13 = worksheet_14 = zero
-    if line_18 > 0 or line_19 > 0:
-        tax, l10, worksheet_13, worksheet_14, l21 = schedule_d_tax_worksheet(
-            taxable, case.qualified_dividends, line_15, line_16, line_18, line_19, year, own
-        )
-        part_3 = (line_19, l10, worksheet_14, l21, True)
-    elif gain > 0 or case.qualified_dividends > 0:
-        tax, l4, l5 = qualified_dividends_worksheet(taxable, case.qualified_dividends, gain, year, own)
-        worksheet_13, worksheet_14 = l4, l5
-        part_3 = (zero, l4, l5, l5, False)
-    else:
-        tax = schedule(taxable, year, own)
     income_before = agi - (zero if case.deduction is None else deduction)
-    tentative = form_6251(case, year, own, income_before, worksheet_13, worksheet_14, part_3)
+    given = (case, taxable, gain, line_15, line_16, line_18, line_19, income_before)
+    tax, tentative = regular_and_minimum(*given, schedule)
+    tax_table, tentative_table = regular_and_minimum(*given, table)
     net_investment = max(zero, case.nii + case.qualified_dividends + line_21)
     threshold = {"mfj": 250000, "qss": 250000, "mfs": 125000}.get(case.status, 200000)
     niit = min(net_investment, max(zero, agi - threshold)) * Fraction(38, 1000)
-    used, short_out, long_out = carryover_worksheet(signed + extra, line_7, line_15, line_21)
+    used, short_out, long_out = carryover_worksheet(signed + exempt + extra, line_7, line_15, line_21)
     return Result(
         line_7=line_7,
         line_15=line_15,
         line_16=line_16,
         line_21=line_21,
+        exemption_deduction=exempt,
         taxable_income_signed=signed,
         regular_tax=to_cent(tax),
         amt=to_cent(max(zero, tentative - tax)),
+        regular_tax_table=to_cent(tax_table),
+        amt_table=to_cent(max(zero, tentative_table - tax_table)),
         niit=to_cent(niit),
         deduction_used=used,
         short_term_out=short_out,
