@@ -253,28 +253,38 @@ def lot_book(
         return lots.run(moved, opened, universal, allocations, wallets, span, time_zones, picks)
 
     setting = filed.Setting(universal, wallets, time_zones)
-    book, balance = filed.run(
-        engine, movements_, opening, earlier, filed_people, filed_closing_lots, setting, (first, last)
-    )
+    stated = filed_people, filed_closing_lots
+    book, balance = filed.run(engine, movements_, opening, earlier, *stated, setting, (first, last))
     years = pl.col("tax_year").is_between(first, last)
-    failed = book.faults.filter(fault="lot_book_failed")
     open_ends = movements.dated(book.faults, movements_), movements.widowed(movements_).filter(years)
+    pieces = forms.complete_gains(book.gains, account_facts, return_members, asset_facts)
     return {
-        "lots": gate.conform(book.lots, tax.Lots),
-        "lot_moves": gate.conform(book.lot_moves, tax.LotMoves),
-        "lot_conversions": gate.conform(book.conversions, tax.LotConversions),
-        "basis_splits": book.splits,
-        "pieces": gate.conform(
-            forms.complete_gains(book.gains, account_facts, return_members, asset_facts), tax.Pieces
-        ),
-        "closing_lots": gate.conform(book.closing_lots, tax.ClosingLots),
+        **_book_tables(book),
+        "pieces": gate.conform(pieces, tax.Pieces),
         "book_inputs": now.filter(years),
         "book_questions": pl.concat(questions.lot_book(*open_ends)).with_columns(
             tax_year=pl.coalesce("tax_year", pl.lit(last))
         ),
         "book_balance": balance.with_columns(tax_year=pl.lit(last, pl.Int64)),
         "pending_lots": filed.pending_lots(book.closing_lots, filed_people, filed_closing_lots, night.years),
-        "quarantine": failed.select("taxpayer_id", why=pl.format("the lot book failed ({})", "reason")),
+        "quarantine": _broken(book.faults),
+    }
+
+
+def _broken(faults: pl.DataFrame) -> pl.DataFrame:
+    """Taxpayers whose lot book broke."""
+    failed = faults.filter(fault="lot_book_failed")
+    return failed.select("taxpayer_id", why=pl.format("the lot book failed ({})", "reason"))
+
+
+def _book_tables(book: lots.LotBook) -> Tables:
+    """What of a lot book is published as it is."""
+    return {
+        "lots": gate.conform(book.lots, tax.Lots),
+        "lot_moves": gate.conform(book.lot_moves, tax.LotMoves),
+        "lot_conversions": gate.conform(book.conversions, tax.LotConversions),
+        "basis_splits": book.splits,
+        "closing_lots": gate.conform(book.closing_lots, tax.ClosingLots),
     }
 
 

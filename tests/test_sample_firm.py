@@ -733,10 +733,10 @@ def test_wren_what_is_left(tonight: Mart) -> None:
 
 
 def test_faye_what_she_filed_stands(tonight: Mart) -> None:
-    """2023 as filed: 1,800 - 3,000 = -1,200 long; 84,950 taxable: 5,147 + 22 % x 40,225 = 13,996.50."""
+    """2023 as filed: 1,800 - 3,000 = -1,200 long; 84,950 taxable, by the Tax Table 5,147 + 22 % x 40,250 = 14,002."""
     assert lines(tonight, "faye", 2023) == (0, -1_200, -1_200)
     assert line_21(tonight, "faye", 2023) == -1_200
-    assert tax(tonight, "faye", 2023) == (usd("13,996.50"), 0, 0, usd("13,996.50"))
+    assert tax(tonight, "faye", 2023) == (14_002, 0, 0, 14_002)
     assert carried(tonight, "faye")[2023] == (0, 0)
 
 
@@ -749,12 +749,12 @@ def test_faye_2026_opens_from_the_filed_lot(tonight: Mart) -> None:
 
 
 def test_faye_every_difference_is_an_amendment(tonight: Mart) -> None:
-    """The LTC of 2021 would go first: 1,800 - 1,200 = 600 long; 5,147 + 22 % x 41,425 + 15 % x 600 = 14,350.50."""
+    """The LTC of 2021 would go first: 1,800 - 1,200 = 600 long; by the table 5,147 + 22 % x 41,450, + 15 % x 600: 14,356."""
     sql = "select form, line, filed, recomputed, difference from amendments where return_id = 'faye' order by 1, 2"
     assert tonight.rows(sql) == [
-        ("Federal tax", "total", usd("13,996.50"), usd("14,350.50"), 354),
+        ("Federal tax", "total", 14_002, 14_356, 354),
         ("Form 1040", "15", 84_950, 86_750, 1_800),
-        ("Form 1040", "16", usd("13,996.50"), usd("14,350.50"), 354),
+        ("Form 1040", "16", 14_002, 14_356, 354),
         ("Form 8949", "F (e)", 3_000, 1_200, -1_800),
         ("Form 8949", "F (h)", -1_200, 600, 1_800),
         ("Schedule D", "15", -1_200, 600, 1_800),

@@ -431,12 +431,18 @@ def _schedule_d(rows: pl.DataFrame, given: Stated) -> pl.DataFrame:
     return conform(
         joined.with_columns(
             *(pl.coalesce(f"{name}_filed", name).cast(CENTS).alias(name) for name in columns),
-            *(pl.coalesce(f"{said}_filed", name).cast(CENTS).alias(name) for name, said in planned.items()),
+            *(_planned(name, said) for name, said in planned.items()),
             line_16=pl.coalesce(net, "line_16").cast(CENTS),
             line_21=pl.coalesce("line_21_filed", pl.when(net >= 0).then(net), "line_21").cast(CENTS),
         ),
         ScheduleD,
     ).sort("tax_year", "return_id")
+
+
+def _planned(name: str, said: str) -> pl.Expr:
+    """A tax by the rate schedules; the filed one in its place where that is another than the table's."""
+    other = (pl.col(f"{said}_filed") != pl.col(said)).fill_null(value=False)
+    return pl.when(other).then(f"{said}_filed").otherwise(name).cast(CENTS).alias(name)
 
 
 def _carryforwards(rows: pl.DataFrame, given: Stated) -> pl.DataFrame:

@@ -123,6 +123,7 @@ def _names(prepared: Prepared, lots: pl.DataFrame) -> reference.Names:
     return reference.Names(
         list(keys), lots["loss_long_term_from"].to_physical().to_list(),
         dict(converts.select("row", "movement_id").iter_rows()), dict(converts.select("row", "event_id").iter_rows()),
+        prepared.picks["lot_id"].to_list(),
     )  # fmt: skip
 
 

@@ -985,6 +985,8 @@ def group(p: Program, s: State, f: Found, g: Any) -> Any:
     """The book of one group; False where the scratch ran out."""
     prepare(p, s, g)
     carry_in(p, s, g)
+    if s.n[FULL]:
+        return False
     year = p.groups[g].first_year
     moves = f.n[MOVES]
     for row in range(p.groups[g].row_off, p.groups[g + 1].row_off):

@@ -75,6 +75,7 @@ def prepare(
     picked = _picks(rows, lots, picks)
     groups = nodes.group_by("group").agg(taxpayers=pl.col("taxpayer_id").unique().sort()).sort("group")
     program = _program(rows, opening, places, names, lots, picked, groups.height, years)
+    _sound(program)
     why = outside_the_kernel(program)
     program.groups["need"][:-1][[reason is not None for reason in why]] = -1
     return Prepared(
@@ -176,6 +177,7 @@ def _opened(opening: pl.DataFrame, nodes: pl.DataFrame, links: pl.DataFrame) -> 
             pool=pl.coalesce("home", pl.when(pl.col("name").is_null()).then("pool"), pl.lit("")),
         )
         .drop("home")
+        .sort("group", maintain_order=True)
     )
 
 
@@ -421,6 +423,28 @@ def _needs(rows: pl.DataFrame, groups: int) -> I64:
     for method, bit in bits.items():
         need[_ints(rows.filter(pl.col("lot_method") == method)["group"].unique())] |= bit
     return need
+
+
+def _sound(p: Program) -> None:
+    """Every index lies within its group: compiled code checks no bounds.
+
+    Raises:
+        IndexError: one does not; nothing has been computed.
+    """
+    of = {"lot": "lot_off", "pool": "pool_off", "link": "link_off"}
+    place_off = p.place_off[p.groups["pool_off"]]
+    for table, kind, may_lack in ((p.rows, "row", True), (p.slots, "slot", False), (p.parts, "part", False)):
+        group = np.repeat(np.arange(p.groups.size - 1), np.diff(p.groups[f"{kind}_off"]))
+        for name in set(table.dtype.names or ()) & {*of, "place", "transit"}:
+            off = p.groups[of[name]] if name in of else place_off
+            inside = (table[name] >= off[group]) & (table[name] < off[group + 1])
+            if not np.all(inside | (may_lack & (table[name] == -1))):
+                raise IndexError(f"{kind}.{name} outside its group")
+    rows = np.repeat(np.arange(p.groups.size - 1), np.diff(p.groups["row_off"]))
+    group, lot = np.repeat(rows, p.rows["pick_to"] - p.rows["pick_from"]), p.picks["lot"]
+    off = p.groups["lot_off"]
+    if group.size != lot.size or not np.all((lot == -1) | ((lot >= off[group]) & (lot < off[group + 1]))):
+        raise IndexError("pick.lot outside its group")
 
 
 # --- what the kernel does not take -----------------------------------------------------------------------------------

@@ -37,6 +37,8 @@ class Names(NamedTuple):
     """By row that converts in."""
     event_ids: dict[int, str]
     """The same."""
+    picked: list[str]
+    """By pick the id of the lot that it names: a lot that a conversion makes has no number before."""
 
 
 class Derived(NamedTuple):
@@ -287,6 +289,7 @@ class _Book:
         self.links: dict[int, list[_Part]] = defaultdict(list)
         self.lots: dict[int, _Lot] = {}
         self.sent: dict[int, int] = {}
+        self.made: dict[str, int] = {}
         self.units = {place: rows.units[place] for pool in rows.range_of("pool", group) for place in rows.places(pool)}
 
     def run(self) -> None:
@@ -355,7 +358,7 @@ class _Book:
         parts: list[_Part] = []
         for pick, index, most in rows.picks(row):
             wanted = left if most is None else min(left, most)
-            slot = pool.slots.get(index)
+            slot = pool.slots.get(self.made.get(self.names.picked[pick], -1) if index < 0 else index)
             if slot is not None and wanted:
                 parts.append(pool.take(slot, wanted, self.year, pick, place))
                 wanted, left = wanted - parts[-1].quantity, left - parts[-1].quantity
@@ -478,6 +481,7 @@ class _Book:
         loss = sum(part.loss or 0 for part in parts) if known else None
         lot_id = f"{self.names.movement_ids[row]}<{old.key[2]}"
         index = self.out.derive(Derived(old.source, row, lot_id, new, basis, loss, status))
+        self.made[lot_id] = index
         key, dates = (old.key[0], self.names.event_ids[row], lot_id), (old.long_from, old.loss_long_from)
         lot = self.lots[index] = _Lot(index, key, new, basis, loss, dates, old.source)
         for part in parts:
