@@ -235,6 +235,11 @@ def opened(whole: lots.LotBook, stated: dict[int, list[dict[str, Any]]], year: i
         whole.closing_lots.filter(tax_year=year), as_filed(stated), whole.lots, filed.Setting(set(), TABLE, NEW_YORK)
     )
     slots = lots.opening_slots(slots, pl.concat([whole.lots, made]), year)
+    # a lot of a wallet may be laid out over several of its accounts
+    slots = slots.group_by("lot_id", "pool", maintain_order=True).agg(
+        pl.col("quantity", "basis").sum(), pl.all().exclude("lot_id", "pool", "quantity", "basis").first()
+    )
+    slots = slots.with_columns(basis=pl.when(pl.col("basis_status") != "unknown").then("basis"))
     begun = movements([row("acquire", f"{year}-12-31", 1, 1, e=f"o{n}") for n in range(slots.height)])
     taken = ["account_id", "asset", "quantity", "acquired_at", "date_acquired", "long_term_from", "basis_status"]
     return begun.with_columns(

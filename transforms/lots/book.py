@@ -65,8 +65,8 @@ def run(
     """
     first, last = years
     once = partial(_once, picks=picks, by_reference=by_reference)
-    moved = movements.filter(pl.col("tax_year").is_between(first, last))
     walleted = movements.with_columns(pool="wallet")
+    moved = walleted.filter(pl.col("tax_year").is_between(first, last))
     early = tied(movements, universal if first <= WALLET_YEAR else ())
     if not early:
         return once(moved, opening, walleted, years)
@@ -80,7 +80,7 @@ def run(
     books = [once(moved.filter(~before), opening.filter(~before), walleted, years)]
     if first < WALLET_YEAR:
         until = min(last, WALLET_YEAR - 1)
-        book = once(moved.filter(before & (pl.col("tax_year") <= until)), carried, shared, (first, until))
+        book = once(shared.filter(before & pl.col("tax_year").is_between(first, until)), carried, shared, (first, until))
         lots = pl.concat([book.lots, _lots_of(carried)]).unique("lot_id", keep="first", maintain_order=True)
         carried = opening_slots(book.closing_lots, lots, until)
         books.append(book)
@@ -96,10 +96,8 @@ def _once(
     rows: pl.DataFrame, opening: pl.DataFrame, every: pl.DataFrame, years: tuple[int, int], *, picks: pl.DataFrame,
     by_reference: bool,
 ) -> LotBook:  # fmt: skip
-    """One pass over some years; `every` has the pool of each movement in these years."""
-    linked = every.filter(pl.col("link").is_not_null())
-    pool = rows.join(every.select("movement_id", "movement", "pool"), on=["movement_id", "movement"], how="left")
-    prepared = prepare(pool, opening, linked, picks, years)
+    """One pass over some years; `every` has the pool of the movements of all years by the law of these."""
+    prepared = prepare(rows, opening, every.filter(pl.col("link").is_not_null()), picks, years)
     return frames(prepared, _engines(prepared, by_reference=by_reference))
 
 
