@@ -112,7 +112,7 @@ def test_the_first_night_writes_what_was_filed_for_its_owner_alone(first: Path) 
     lines = found[FAYES.format("lines")][0].decode().splitlines()
     assert {
         "faye,2023,1,Schedule D,15,-1200.00",
-        "faye,2023,1,Form 1040,16,13996.50",
+        "faye,2023,1,Form 1040,16,14002.00",
         "faye,2023,1,Form 8949,F (h),-1200.00",
     } <= set(lines)
     assert found[FAYES.format("lots")][0].decode().splitlines() == [
@@ -158,6 +158,8 @@ def test_the_amendments_name_the_lines_the_lots_the_tax_and_the_file(tonight: Ma
     assert found == {
         ("Form 8949", "F (e)"): ("3000.00", "1200.00", "-1800.00"),
         ("Form 8949", "F (h)"): ("-1200.00", "600.00", "1800.00"),
+        ("Schedule D", "10(e)"): ("3000.00", "1200.00", "-1800.00"),
+        ("Schedule D", "10(h)"): ("-1200.00", "600.00", "1800.00"),
         ("Schedule D", "15"): ("-1200.00", "600.00", "1800.00"),
         ("Schedule D", "16"): ("-1200.00", "600.00", "1800.00"),
         ("Schedule D", "21"): ("-1200.00", "0.00", "1200.00"),

@@ -18,6 +18,7 @@ from schemas.tax import Amendments
 from transforms.exact import to_cents, units_text
 from transforms.filed import of_primary
 from transforms.filed_lines import CARRIED, TAX
+from transforms.law.lines import QUALIFIED, RATE_28, SCHEDULE_D_TAX
 from transforms.review import items
 
 RETURN = ["return_id", "tax_year"]
@@ -47,10 +48,15 @@ class Night(NamedTuple):
 # --- differences ------------------------------------------------------------------------------------------------------
 
 
+KEPT_BY_THE_TAXPAYER = (QUALIFIED, SCHEDULE_D_TAX, RATE_28)
+"""Worksheets that are not filed."""
+
+
 def of_lines(standing: pl.DataFrame, recomputed: pl.DataFrame) -> pl.DataFrame:
     """Filed lines that the events alone give otherwise.
 
-    A line that the recomputed return leaves blank is 0; so is one that a filing with every line on record leaves blank.
+    A line that the recomputed return leaves blank is 0; so is one that a filing with every line on record leaves blank,
+    but for worksheets, which nobody files: a worksheet that the filed return did not need is no amendment.
     Lines that these books never compute, and returns that they cannot recompute, are not compared.
 
     Args:
@@ -64,7 +70,8 @@ def of_lines(standing: pl.DataFrame, recomputed: pl.DataFrame) -> pl.DataFrame:
     own = (pl.col("form") != CARRIED) | pl.struct(RETURN).is_in(joint.select(pl.struct(RETURN)).to_series().implode())
     given = standing.filter(~pl.col("pending") & pl.col("known") & own).join(recomputed, on=RETURN, how="semi")
     whole = given.filter("whole").select(RETURN).unique()
-    blank = recomputed.join(whole, on=RETURN, how="semi").join(given, on=LINE, how="anti")
+    needed = recomputed.filter(~pl.col("form").is_in(KEPT_BY_THE_TAXPAYER))
+    blank = needed.join(whole, on=RETURN, how="semi").join(given, on=LINE, how="anti")
     both = pl.concat([given.select(*LINE, filed="amount"), blank.select(*LINE, filed=pl.lit(0, CENTS))]).join(
         recomputed.select(*LINE, recomputed="amount"), on=LINE, how="left"
     )

@@ -80,7 +80,9 @@ def run(
     books = [once(moved.filter(~before), opening.filter(~before), walleted, years)]
     if first < WALLET_YEAR:
         until = min(last, WALLET_YEAR - 1)
-        book = once(shared.filter(before & pl.col("tax_year").is_between(first, until)), carried, shared, (first, until))
+        book = once(
+            shared.filter(before & pl.col("tax_year").is_between(first, until)), carried, shared, (first, until)
+        )
         lots = pl.concat([book.lots, _lots_of(carried)]).unique("lot_id", keep="first", maintain_order=True)
         carried = opening_slots(book.closing_lots, lots, until)
         books.append(book)
