@@ -24,6 +24,15 @@ I64: TypeAlias = npt.NDArray[np.int64]
 Records: TypeAlias = npt.NDArray[Any]
 """An array of records: one field a column."""
 
+compiled = njit(cache=True, nogil=True, error_model="numpy")
+hot = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+inlined = njit(cache=True, nogil=True, error_model="numpy", _nrt=False, forceinline=True)
+"""Into their callers, for a call hands over every array of a Program, a State and a Found.
+
+What runs for each row allocates nothing and leaves out numba's counting of who holds which array (`_nrt`): that took
+nine tenths of the time.
+"""
+
 ZERO, ONE = np.uint64(0), np.uint64(1)
 LOW = np.uint64(0xFFFFFFFF)
 HALF = np.uint64(32)
@@ -31,38 +40,38 @@ SIX, MASK = np.uint64(6), np.uint64(63)
 TWO_64 = float(2**64)
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def less(ah: Any, al: Any, bh: Any, bl: Any) -> Any:
     """Whether the unsigned a is below b."""
     return ah < bh or (ah == bh and al < bl)
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def add(ah: Any, al: Any, bh: Any, bl: Any) -> Any:
     """The sum of a and b, modulo 2^128."""
     low = al + bl
     return ah + bh + (ONE if low < al else ZERO), low
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def subtract(ah: Any, al: Any, bh: Any, bl: Any) -> Any:
     """The difference of a and b, modulo 2^128."""
     return ah - bh - (ONE if al < bl else ZERO), al - bl
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def is_negative(high: Any) -> Any:
     """Whether the two's complement number with this high limb is below zero."""
     return high >> MASK == ONE
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def as_float(high: Any, low: Any) -> Any:
     """The nearest float to an unsigned number, within an ulp or two."""
     return float(high) * TWO_64 + float(low)
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def multiply_64(a: Any, b: Any) -> Any:
     """The 128-bit product of two limbs."""
     a1, a0, b1, b0 = a >> HALF, a & LOW, b >> HALF, b & LOW
@@ -72,7 +81,7 @@ def multiply_64(a: Any, b: Any) -> Any:
     return a1 * b1 + (middle >> HALF) + (other >> HALF), (other << HALF) | (low & LOW)
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def multiply(t: Any, high: Any, low: Any) -> Any:
     """The 192-bit product of a limb and a quantity, as three limbs from the highest."""
     c1, c0 = multiply_64(t, low)
@@ -81,7 +90,7 @@ def multiply(t: Any, high: Any, low: Any) -> Any:
     return d1 + (ONE if middle < c1 else ZERO), middle, c0
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def compare_costs(one: Any, oh: Any, ol: Any, two: Any, th: Any, tl: Any) -> Any:
     """-1, 0 or 1 as one / (oh, ol) is below, equal to or above two / (th, tl); amounts not negative."""
     a2, a1, a0 = multiply(np.uint64(one), th, tl)
@@ -95,7 +104,7 @@ def compare_costs(one: Any, oh: Any, ol: Any, two: Any, th: Any, tl: Any) -> Any
     return 0
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def share(total: Any, ph: Any, pl: Any, wh: Any, wl: Any) -> Any:
     """`transforms.exact.share`: the part of `total` that falls on the first p of w units, halves away from zero."""
     if total < 0:
@@ -103,7 +112,7 @@ def share(total: Any, ph: Any, pl: Any, wh: Any, wl: Any) -> Any:
     return share_of(total, ph, pl, wh, wl)
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def share_of(total: Any, ph: Any, pl: Any, wh: Any, wl: Any) -> Any:
     """The same for an amount that is not negative: a float's estimate, corrected by its exact remainder."""
     if total == 0 or (ph == wh and pl == wl):
@@ -125,7 +134,7 @@ def share_of(total: Any, ph: Any, pl: Any, wh: Any, wl: Any) -> Any:
 # --- sets of small integers with a least and a greatest member: 64-ary trees of bits ---------------------------------
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def shape(members: Any, levels: I64) -> Any:
     """The words that a set of so many members takes; `levels` gets where each level begins, then their number."""
     count = words = 0
@@ -141,7 +150,7 @@ def shape(members: Any, levels: I64) -> Any:
     return words
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def insert(bits: U64, base: Any, levels: I64, member: Any) -> None:
     """Put a member in."""
     at = member
@@ -154,7 +163,7 @@ def insert(bits: U64, base: Any, levels: I64, member: Any) -> None:
         at >>= 6
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def remove(bits: U64, base: Any, levels: I64, member: Any) -> None:
     """Take a member out."""
     at = member
@@ -166,7 +175,7 @@ def remove(bits: U64, base: Any, levels: I64, member: Any) -> None:
         at >>= 6
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def least(bits: U64, base: Any, levels: I64) -> Any:
     """The smallest member, -1 where there is none."""
     at = 0
@@ -178,7 +187,7 @@ def least(bits: U64, base: Any, levels: I64) -> Any:
     return at
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def greatest(bits: U64, base: Any, levels: I64) -> Any:
     """The largest member, -1 where there is none."""
     at = 0
@@ -289,6 +298,8 @@ class State(NamedTuple):
     parts: Records
     links: Records
     open_links: I64
+    done: U64
+    """Units that the disposal at hand has given, as limbs."""
     n: I64
 
 
@@ -317,7 +328,7 @@ class Found(NamedTuple):
 # --- ranks -----------------------------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def dearer(p: Program, one: Any, two: Any) -> Any:
     """1, 0 or -1 as the unit basis of lot `one` is above, equal to or below that of `two`; both known."""
     return compare_costs(
@@ -325,7 +336,7 @@ def dearer(p: Program, one: Any, two: Any) -> Any:
     )
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def merge_run(p: Program, first: Any, at: I64, start: Any, end: Any, other: I64, sign: Any) -> None:
     """Sort at[start:end] by exact unit basis (sign 1: dearest first), older first among equals: merges from below."""
     width = 1
@@ -348,7 +359,7 @@ def merge_run(p: Program, first: Any, at: I64, start: Any, end: Any, other: I64,
         width *= 2
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def rank_by_cost(p: Program, first: Any, count: Any, sign: Any, at: I64, rank: I64) -> None:
     """Lots of a group by unit basis, exactly; unknown basis last, older first among equals.
 
@@ -372,7 +383,7 @@ def rank_by_cost(p: Program, first: Any, count: Any, sign: Any, at: I64, rank: I
         rank[at[i]] = i
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def in_order(p: Program, first: Any, at: I64, start: Any, end: Any, sign: Any) -> Any:
     """Whether a run of near equals needs no sorting, as the coins of a stable price."""
     for i in range(start + 1, end):
@@ -385,7 +396,7 @@ def in_order(p: Program, first: Any, at: I64, start: Any, end: Any, sign: Any) -
 # --- slots -----------------------------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def in_sets(p: Program, s: State, g: Any, slot: Any, present: Any) -> None:
     """Put a slot into the orders of its pool, or take it out."""
     age = s.slots[slot].lot - p.groups[g].lot_off
@@ -402,7 +413,7 @@ def in_sets(p: Program, s: State, g: Any, slot: Any, present: Any) -> None:
             remove(s.bits, first + pool * words, s.levels, member)
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def find(p: Program, s: State, g: Any, lot: Any, pool: Any) -> Any:
     """The slot of a lot in a pool, -1 where there was never one."""
     slot = s.head[lot - p.groups[g].lot_off]
@@ -411,7 +422,7 @@ def find(p: Program, s: State, g: Any, lot: Any, pool: Any) -> Any:
     return slot
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def put(
     p: Program, s: State, g: Any, lot: Any, pool: Any, hi: Any, lo: Any, basis: Any, loss: Any, status: Any, year: Any
 ) -> None:
@@ -443,7 +454,7 @@ def put(
         s.n[LIVE] += 1
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def rebase(s: State, slot: Any, year: Any) -> None:
     """The base over which a slot's basis is rounded is what it holds now."""
     s.slots[slot].base_hi, s.slots[slot].base_lo = s.slots[slot].hi, s.slots[slot].lo
@@ -454,7 +465,7 @@ def rebase(s: State, slot: Any, year: Any) -> None:
     )
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def left_over(total: Any, s: State, slot: Any) -> Any:
     """What of an amount of the base stays with the units that stay."""
     if total == NONE:
@@ -463,7 +474,7 @@ def left_over(total: Any, s: State, slot: Any) -> Any:
     return total - share(total, uh, ul, s.slots[slot].base_hi, s.slots[slot].base_lo)
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def take(p: Program, s: State, g: Any, slot: Any, hi: Any, lo: Any, year: Any) -> Any:
     """Remove units, no more than there are; the basis and the loss basis that go with them."""
     if s.slots[slot].year != year:
@@ -485,7 +496,7 @@ def take(p: Program, s: State, g: Any, slot: Any, hi: Any, lo: Any, year: Any) -
 # --- which slot goes first -------------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def turn_long(p: Program, s: State, g: Any, date: Any) -> None:
     """Lots that are long-term by `date` change sides."""
     first, count = p.groups[g].lot_off, p.groups[g + 1].lot_off - p.groups[g].lot_off
@@ -503,7 +514,7 @@ def turn_long(p: Program, s: State, g: Any, date: Any) -> None:
         s.is_long[age] = 1
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def head_of(p: Program, s: State, g: Any, pool: Any, order: Any) -> Any:
     """The lot that goes first by an order, -1 where the pool is empty."""
     base = s.set_base[order] + (pool - p.groups[g].pool_off) * s.n[WORDS]
@@ -515,7 +526,7 @@ def head_of(p: Program, s: State, g: Any, pool: Any, order: Any) -> Any:
     return p.groups[g].lot_off + (s.at_least[member] if order == BY_LEAST_COST else s.at[member])
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def at_loss(p: Program, lot: Any, row: Any) -> Any:
     """Whether units of the lot are sold below their original unit basis."""
     if p.rows[row].amount < 0:
@@ -528,7 +539,7 @@ def at_loss(p: Program, lot: Any, row: Any) -> Any:
     )
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def cheapest_tax(p: Program, s: State, g: Any, row: Any) -> Any:
     """Short-term losses, long-term losses, long-term gains, short-term gains; dearest first; unknown basis last."""
     short = head_of(p, s, g, p.rows[row].pool, SHORT)
@@ -544,7 +555,7 @@ def cheapest_tax(p: Program, s: State, g: Any, row: Any) -> Any:
     return min(short, long)  # both unknown: the older
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def next_lot(p: Program, s: State, g: Any, row: Any) -> Any:
     """The lot that the row's method takes next, -1 where its pool is empty."""
     pool, method = p.rows[row].pool, p.rows[row].method
@@ -562,7 +573,7 @@ def next_lot(p: Program, s: State, g: Any, row: Any) -> Any:
 # --- rows ------------------------------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def fault(f: Found, kind: Any, row: Any, hi: Any, lo: Any) -> None:
     """Note a fault."""
     n = f.n[FAULTS]
@@ -571,13 +582,13 @@ def fault(f: Found, kind: Any, row: Any, hi: Any, lo: Any) -> None:
         f.faults[n].kind, f.faults[n].row, f.faults[n].hi, f.faults[n].lo = kind, row, hi, lo
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def plus(one: Any, other: Any) -> Any:
     """The sum of two amounts."""
     return NONE if NONE in (one, other) else one + other
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def more(piece: Any, hi: Any, lo: Any, proceeds: Any, basis: Any, loss: Any) -> None:
     """A lot that was named gives more to the same disposal: it stays one piece."""
     piece.hi, piece.lo = add(piece.hi, piece.lo, hi, lo)
@@ -585,16 +596,16 @@ def more(piece: Any, hi: Any, lo: Any, proceeds: Any, basis: Any, loss: Any) -> 
     piece.basis, piece.loss = plus(piece.basis, basis), plus(piece.loss, loss)
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def piece(
-    p: Program, f: Found, row: Any, lot: Any, pick: Any, hi: Any, lo: Any, done: U64, paid: Any, basis: Any, loss: Any,
+    p: Program, s: State, f: Found, row: Any, lot: Any, pick: Any, hi: Any, lo: Any, paid: Any, basis: Any, loss: Any,
     status: Any,
 ) -> Any:  # fmt: skip
     """Write a piece of a disposal; the proceeds given out so far, after it."""
     proceeds = NONE
     if p.rows[row].amount != NONE:
-        done[0], done[1] = add(done[0], done[1], hi, lo)
-        paid_now = share(p.rows[row].amount, done[0], done[1], p.rows[row].hi, p.rows[row].lo)
+        s.done[0], s.done[1] = add(s.done[0], s.done[1], hi, lo)
+        paid_now = share(p.rows[row].amount, s.done[0], s.done[1], p.rows[row].hi, p.rows[row].lo)
         proceeds = paid_now - paid
         paid = paid_now
     n = f.n[PIECES]
@@ -612,7 +623,7 @@ def piece(
     return paid
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def send(
     p: Program, s: State, g: Any, link: Any, place: Any, lot: Any, hi: Any, lo: Any, basis: Any, loss: Any, status: Any
 ) -> None:
@@ -640,7 +651,7 @@ def send(
     s.links[local].tail = part
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def draw_down(p: Program, s: State, f: Found, g: Any, row: Any, hi: Any, lo: Any) -> None:
     """Units of a pool leave the account they lie in; the pool may give more than lies there."""
     pool = p.rows[row].pool
@@ -656,25 +667,23 @@ def draw_down(p: Program, s: State, f: Found, g: Any, row: Any, hi: Any, lo: Any
     s.places[here].hi, s.places[here].lo = subtract(s.places[here].hi, s.places[here].lo, hi, lo)
 
 
-@njit(cache=True, nogil=True)
-def give(
-    p: Program, s: State, f: Found, g: Any, row: Any, slot: Any, pick: Any, lh: Any, ll: Any, done: U64, paid: Any
-) -> Any:
+@inlined
+def give(p: Program, s: State, f: Found, g: Any, row: Any, slot: Any, pick: Any, lh: Any, ll: Any, paid: Any) -> Any:
     """One slot gives what it can of what is wanted; what is still wanted, and the proceeds given out so far."""
     hi, lo, status, lot = lh, ll, s.slots[slot].status, s.slots[slot].lot
     if less(s.slots[slot].hi, s.slots[slot].lo, hi, lo):
         hi, lo = s.slots[slot].hi, s.slots[slot].lo
     basis, loss = take(p, s, g, slot, hi, lo, p.rows[row].year)
     if p.rows[row].op == DISPOSE:
-        paid = piece(p, f, row, lot, pick, hi, lo, done, paid, basis, loss, status)
+        paid = piece(p, s, f, row, lot, pick, hi, lo, paid, basis, loss, status)
     else:
         send(p, s, g, p.rows[row].link, p.rows[row].place, lot, hi, lo, basis, loss, status)
     rh, rl = subtract(lh, ll, hi, lo)
     return rh, rl, paid
 
 
-@njit(cache=True, nogil=True)
-def give_picked(p: Program, s: State, f: Found, g: Any, row: Any, lh: Any, ll: Any, done: U64) -> Any:
+@inlined
+def give_picked(p: Program, s: State, f: Found, g: Any, row: Any, lh: Any, ll: Any) -> Any:
     """The lots that are named go first, each up to the units that it is named for."""
     paid = 0
     for pick in range(p.rows[row].pick_from, p.rows[row].pick_to):
@@ -685,36 +694,36 @@ def give_picked(p: Program, s: State, f: Found, g: Any, row: Any, lh: Any, ll: A
         slot = find(p, s, g, p.picks[pick].lot, p.rows[row].pool) if p.picks[pick].lot >= 0 else -1
         if slot >= 0 and (s.slots[slot].hi != ZERO or s.slots[slot].lo != ZERO) and (wh != ZERO or wl != ZERO):
             kept_h, kept_l = subtract(lh, ll, wh, wl)
-            wh, wl, paid = give(p, s, f, g, row, slot, pick, wh, wl, done, paid)
+            wh, wl, paid = give(p, s, f, g, row, slot, pick, wh, wl, paid)
             lh, ll = add(kept_h, kept_l, wh, wl)
         if counted and (wh != ZERO or wl != ZERO):
             fault(f, PICK_UNMET, row, wh, wl)
     return lh, ll, paid
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def exits(p: Program, s: State, f: Found, g: Any, row: Any) -> None:
     """Units leave a pool: picked lots first, then by method; what the pool lacks is a fault, and a piece without lot."""
-    done = np.zeros(2, np.uint64)
+    s.done[0], s.done[1] = ZERO, ZERO
     lh, ll, paid = p.rows[row].hi, p.rows[row].lo, 0
     if p.rows[row].pick_from < p.rows[row].pick_to:
-        lh, ll, paid = give_picked(p, s, f, g, row, lh, ll, done)
+        lh, ll, paid = give_picked(p, s, f, g, row, lh, ll)
     if p.rows[row].method == TAXMIN:
         turn_long(p, s, g, p.rows[row].date)
     while (lh != ZERO or ll != ZERO) and not s.n[FULL]:
         lot = next_lot(p, s, g, row)
         if lot < 0:
             break
-        lh, ll, paid = give(p, s, f, g, row, find(p, s, g, lot, p.rows[row].pool), -1, lh, ll, done, paid)
+        lh, ll, paid = give(p, s, f, g, row, find(p, s, g, lot, p.rows[row].pool), -1, lh, ll, paid)
     gone_h, gone_l = subtract(p.rows[row].hi, p.rows[row].lo, lh, ll)
     draw_down(p, s, f, g, row, gone_h, gone_l)
     if lh != ZERO or ll != ZERO:
         fault(f, SHORTFALL, row, lh, ll)
         if p.rows[row].op == DISPOSE:
-            piece(p, f, row, -1, -1, lh, ll, done, paid, NONE, NONE, UNKNOWN)
+            piece(p, s, f, row, -1, -1, lh, ll, paid, NONE, NONE, UNKNOWN)
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def settle(p: Program, s: State, g: Any, row: Any, hi: Any, lo: Any) -> None:
     """Units more lie in the row's account; counted only where a pool has several."""
     pool = p.rows[row].pool
@@ -723,7 +732,7 @@ def settle(p: Program, s: State, g: Any, row: Any, hi: Any, lo: Any) -> None:
         s.places[here].hi, s.places[here].lo = add(s.places[here].hi, s.places[here].lo, hi, lo)
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def acquire(p: Program, s: State, g: Any, row: Any) -> None:
     """A lot is opened."""
     lot = p.rows[row].lot
@@ -732,7 +741,7 @@ def acquire(p: Program, s: State, g: Any, row: Any) -> None:
     settle(p, s, g, row, p.rows[row].hi, p.rows[row].lo)
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def came_short(p: Program, s: State, f: Found, g: Any, row: Any, fh: Any, fl: Any) -> None:
     """Units came in beyond what had left: a lot of unknown basis, never zero."""
     if not less(fh, fl, p.rows[row].hi, p.rows[row].lo):
@@ -747,7 +756,7 @@ def came_short(p: Program, s: State, f: Found, g: Any, row: Any, fh: Any, fl: An
     settle(p, s, g, row, hi, lo)
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def arrive(p: Program, s: State, f: Found, g: Any, row: Any) -> None:
     """What a transfer carries comes to rest: lots with their basis and date."""
     local = p.rows[row].link - p.groups[g].link_off
@@ -772,7 +781,7 @@ def arrive(p: Program, s: State, f: Found, g: Any, row: Any) -> None:
     came_short(p, s, f, g, row, fh, fl)
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def leave(p: Program, s: State, f: Found, g: Any, row: Any) -> None:
     """Units set out for another account of their own pool: no lot moves."""
     first = p.place_off[p.groups[g].pool_off]
@@ -794,7 +803,7 @@ def leave(p: Program, s: State, f: Found, g: Any, row: Any) -> None:
         fault(f, SHORTFALL, row, lh, ll)
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def come_back(p: Program, s: State, f: Found, g: Any, row: Any) -> None:
     """Units arrive from another account of their own pool."""
     under = p.rows[row].transit - p.place_off[p.groups[g].pool_off]
@@ -807,7 +816,7 @@ def come_back(p: Program, s: State, f: Found, g: Any, row: Any) -> None:
 # --- the end of a year -----------------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def closed(
     f: Found, year: Any, lot: Any, place: Any, link: Any, hi: Any, lo: Any, basis: Any, loss: Any, status: Any
 ) -> None:
@@ -820,7 +829,7 @@ def closed(
         f.closing[n].loss, f.closing[n].status = loss, status
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def between(total: Any, ah: Any, al: Any, bh: Any, bl: Any, wh: Any, wl: Any) -> Any:
     """The share of `total` that falls on the units from a to b of w."""
     if total == NONE:
@@ -828,7 +837,7 @@ def between(total: Any, ah: Any, al: Any, bh: Any, bl: Any, wh: Any, wl: Any) ->
     return share(total, bh, bl, wh, wl) - share(total, ah, al, wh, wl)
 
 
-@njit(cache=True, nogil=True)
+@hot
 def spread(
     p: Program, s: State, f: Found, slot: Any, year: Any, place: Any, ends: Any, wh: Any, wl: Any
 ) -> Any:  # fmt: skip
@@ -857,7 +866,7 @@ def spread(
     return place, wh, wl
 
 
-@njit(cache=True, nogil=True)
+@hot
 def lay_out(p: Program, s: State, f: Found, g: Any, pool: Any, year: Any) -> None:
     """The lots of a pool over the places that hold its units: places in their order, lots by age.
 
@@ -882,7 +891,7 @@ def lay_out(p: Program, s: State, f: Found, g: Any, pool: Any, year: Any) -> Non
         s.places[after - first].hi, s.places[after - first].lo = ZERO, ZERO
 
 
-@njit(cache=True, nogil=True)
+@hot
 def close(p: Program, s: State, f: Found, g: Any, year: Any) -> None:
     """Everything that is held at the end of a year."""
     kept = 0
@@ -920,7 +929,7 @@ def close(p: Program, s: State, f: Found, g: Any, year: Any) -> None:
 # --- groups ----------------------------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def prepare(p: Program, s: State, g: Any) -> None:
     """Set the scratch up for a group."""
     lots = p.groups[g + 1].lot_off - p.groups[g].lot_off
@@ -952,7 +961,7 @@ def prepare(p: Program, s: State, g: Any) -> None:
         s.by_long[:lots] = np.argsort(p.lots[p.groups[g].lot_off : p.groups[g + 1].lot_off].long_from, kind="mergesort")
 
 
-@njit(cache=True, nogil=True)
+@hot
 def carry_in(p: Program, s: State, g: Any) -> None:
     """The slots and the parts under way with which the group opens."""
     year = p.groups[g].first_year - 1
@@ -964,7 +973,7 @@ def carry_in(p: Program, s: State, g: Any) -> None:
         send(p, s, g, part.link, part.place, part.lot, part.hi, part.lo, part.basis, part.loss, part.status)
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def step(p: Program, s: State, f: Found, g: Any, row: Any) -> None:
     """One row of a group."""
     op = p.rows[row].op
@@ -980,10 +989,9 @@ def step(p: Program, s: State, f: Found, g: Any, row: Any) -> None:
         come_back(p, s, f, g, row)
 
 
-@njit(cache=True, nogil=True)
+@hot
 def group(p: Program, s: State, f: Found, g: Any) -> Any:
-    """The book of one group; False where the scratch ran out."""
-    prepare(p, s, g)
+    """The book of one group that is prepared; False where the scratch ran out."""
     carry_in(p, s, g)
     if s.n[FULL]:
         return False
@@ -1005,7 +1013,7 @@ def group(p: Program, s: State, f: Found, g: Any) -> Any:
     return True
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def room(old: Any, least_size: Any) -> Any:
     """A larger array that begins as the old one, where that is too small."""
     if old.size >= least_size:
@@ -1015,7 +1023,7 @@ def room(old: Any, least_size: Any) -> Any:
     return new
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def scratch(p: Program, first: Any, last: Any, factor: Any) -> State:
     """Scratch for the largest of some groups; `factor` doubles until it is enough."""
     lots = slots = links = places = words = 1
@@ -1035,23 +1043,23 @@ def scratch(p: Program, first: Any, last: Any, factor: Any) -> State:
         np.empty(slots, HELD), np.empty(slots, i), np.empty(lots, i), np.empty(lots, i), np.empty(lots, i),
         np.empty(lots, i), np.empty(lots, i), np.empty(lots, i), np.empty(lots, i), np.empty(words, np.uint64),
         np.empty(8, i), np.empty(5, i), np.empty(places, PLACE), np.empty(slots, SENT), np.empty(links, LINK),
-        np.empty(links, i), np.empty(8, i),
+        np.empty(links, i), np.empty(2, np.uint64), np.empty(8, i),
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def sets_of(need: Any) -> Any:
     """How many orders a group keeps for each pool."""
     return 1 + (need & 1) + (need >> 1 & 1) + 2 * (need >> 2 & 1)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def words_of(members: Any) -> Any:
     """The words of a set of so many members (see `shape`)."""
     return shape(max(members, 1), np.empty(8, np.int64))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def nothing_found(rows: Any) -> Found:
     """Room for what so many rows usually give."""
     n, few = rows + 64, rows // 8 + 64
@@ -1061,7 +1069,7 @@ def nothing_found(rows: Any) -> Found:
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def overflowed(f: Found) -> Any:
     """Whether a counter passed the end of its array."""
     return (
@@ -1073,7 +1081,7 @@ def overflowed(f: Found) -> Any:
     )
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def more_room(f: Found) -> Found:
     """The same with room for what was counted."""
     return Found(
@@ -1082,7 +1090,14 @@ def more_room(f: Found) -> Found:
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@compiled
+def book(p: Program, s: State, f: Found, g: Any) -> Any:
+    """The book of one group; False where the scratch ran out."""
+    prepare(p, s, g)
+    return group(p, s, f, g)
+
+
+@compiled
 def groups(p: Program, first: Any, last: Any) -> Found:
     """The books of a range of groups, one after the other."""
     f = nothing_found(p.groups[last].row_off - p.groups[first].row_off)
@@ -1094,7 +1109,7 @@ def groups(p: Program, first: Any, last: Any) -> Found:
         before[:] = f.n
         if p.groups[g].need < 0:
             g += 1
-        elif not group(p, s, f, g):
+        elif not book(p, s, f, g):
             factor *= 2
             s = scratch(p, first, last, factor)
             f.n[:] = before
