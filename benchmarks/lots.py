@@ -11,9 +11,7 @@ Times are seconds by the wall clock, the lesser of two; they depend on the machi
 
 from __future__ import annotations
 
-import argparse
 import resource
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +27,6 @@ from schemas.inputs import Allocations2025
 from schemas.ledger import Movements
 from transforms import lots
 from transforms.lots import kernel, reference
-from transforms.lots.program import outside_the_kernel
 
 WALLETS = ("cold", "exchange", "hot")
 ROWS_A_CLIENT = 1_000

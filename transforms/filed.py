@@ -115,6 +115,11 @@ def _sourced(rows: pl.DataFrame, found: pl.DataFrame, name: str) -> pl.DataFrame
     return rows.join(found, on=[*RETURN, "version"], how="left").with_columns(source.alias(name)).drop("found", "firm")
 
 
+def _all_versions(filed_years: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
+    """taxpayer_id, tax_year, version of every filing on record, those included that a later one replaced."""
+    return members.select(*RETURN, "taxpayer_id").join(filed_years, on=RETURN).select(*OWNER, "version")
+
+
 def of_primary(rows: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
     """`rows` of returns with the taxpayer_id whom a question on a return is asked of: the primary's.
 
@@ -137,7 +142,12 @@ def _orphans(
     """Records that name no filing, filings of a year that was not over, and years between filed ones."""
     early = filed_years.filter(pl.col("filed_at").dt.year() <= pl.col("tax_year"))
     lone_lines = filed_lines.join(filed_years, on=[*RETURN, "version"], how="anti").unique(RETURN)
-    lone_lots = filed_lots.join(people, on=OWNER, how="anti").unique(OWNER)
+    versions = people.select(*OWNER, "version")
+    dated = filed_lots.filter(pl.col("version").is_not_null()).join(people, on=OWNER, how="semi")
+    elsewhere = dated.join(versions, on=[*OWNER, "version"], how="anti").join(
+        _all_versions(filed_years, members), on=[*OWNER, "version"], how="anti"
+    )
+    lone_lots = pl.concat([filed_lots.join(people, on=OWNER, how="anti"), elsewhere]).unique(OWNER)
     span = people.group_by("taxpayer_id").agg(first=pl.col("tax_year").min(), last=pl.col("tax_year").max())
     years = span.with_columns(tax_year=pl.int_ranges("first", pl.col("last") + 1)).explode("tax_year")
     gaps = years.join(people, on=OWNER, how="anti")
@@ -217,25 +227,29 @@ def run(
     first, last = years
     whole = engine(movements, opening, years)
     within = movements.filter(pl.col("tax_year").is_between(first, last))
-    balance = [_balance(within, opening, whole, last, "events")]
-    known = pl.concat([conform(earlier_lots, Lots), whole.lots])
-    computed = pl.concat([whole.closing_lots, conform(opening, ClosingLots)])
-    book = whole
-    for year, whose in _to_run_again(computed, people, lots, range(first - 1, last)):
+    balance = [_balance(within, opening, whole, last, "events", movements)]
+    book, touched = whole, pl.DataFrame(schema={"taxpayer_id": pl.String})
+    filings = _last_filings(people)
+    for year in range(first - 1, last):
+        computed = pl.concat([book.closing_lots, conform(opening, ClosingLots)])
+        known = pl.concat([conform(earlier_lots, Lots), book.lots])
+        whose = _to_run_again(computed, filings.filter(tax_year=year), lots, touched)
+        if whose.is_empty():
+            continue
         held, stated = (
             rows.filter(pl.col("tax_year") == year).join(whose, on="taxpayer_id", how="semi")
             for rows in (computed, lots)
         )
         slots, made = filed_slots(held, stated, known, setting)
-        begun = opening_slots(slots, pl.concat([known, made]), year)
-        later = within.filter(pl.col("tax_year") > year)
-        everyone, others = _with_those_tied(later, whose)
+        everyone, others = _with_those_tied(movements.filter(pl.col("tax_year") > year), whose)
         beside = computed.filter(pl.col("tax_year") == year).join(others, on="taxpayer_id", how="semi")
-        begun = pl.concat([begun, opening_slots(beside, known, year)])
-        theirs = later.join(everyone, on="taxpayer_id", how="semi")
+        begun = pl.concat([opening_slots(slots, pl.concat([known, made]), year), opening_slots(beside, known, year)])
+        theirs = movements.join(everyone, on="taxpayer_id", how="semi")
         again = engine(theirs, begun, (year + 1, last))
-        balance.append(_balance(theirs, begun, again, last, f"filed {year}"))
-        book = _stitched(book, again._replace(lots=pl.concat([made, again.lots])), everyone, year)
+        later = theirs.filter(pl.col("tax_year").is_between(year + 1, last))
+        balance.append(_balance(later, begun, again, last, f"filed {year}", movements))
+        book = _stitched(book, again._replace(lots=pl.concat([made, again.lots])), _from_when(everyone, filings, year))
+        touched = pl.concat([touched, others]).unique()
     return FiledBook(book, pl.concat(balance))
 
 
@@ -245,31 +259,45 @@ def _with_those_tied(movements: pl.DataFrame, whose: pl.DataFrame) -> tuple[pl.D
     return every, every.join(whose, on="taxpayer_id", how="anti")
 
 
-def _balance(movements: pl.DataFrame, opening: pl.DataFrame, book: LotBook, last: int, segment: str) -> pl.DataFrame:
-    return conservation(movements, opening, book, last).with_columns(segment=pl.lit(segment))
+def _balance(
+    movements: pl.DataFrame, opening: pl.DataFrame, book: LotBook, last: int, segment: str, every: pl.DataFrame
+) -> pl.DataFrame:
+    return conservation(movements, opening, book, last, every).with_columns(segment=pl.lit(segment))
+
+
+def _last_filings(people: pl.DataFrame) -> pl.DataFrame:
+    """taxpayer_id, tax_year: of each taxpayer the last year whose closing lots are on record as filed."""
+    return people.drop_nulls("lots_from").sort("tax_year").unique("taxpayer_id", keep="last").select(OWNER)
+
+
+def _from_when(everyone: pl.DataFrame, filings: pl.DataFrame, year: int) -> pl.DataFrame:
+    """taxpayer_id, after: a year's rows are replaced after `year`, and after the taxpayer's own last filed one.
+
+    What is tied to a taxpayer with a filing is run with it; the shadow of the other's own filed years stays.
+    """
+    own = everyone.join(filings, on="taxpayer_id", how="left")
+    return own.select("taxpayer_id", after=pl.max_horizontal(pl.col("tax_year").fill_null(year), pl.lit(year)))
 
 
 def _to_run_again(
-    computed: pl.DataFrame, people: pl.DataFrame, lots: pl.DataFrame, years: range
-) -> list[tuple[int, pl.DataFrame]]:
-    """Years with the taxpayers whose last filed closing lots they are and are not the computed ones."""
-    stated = people.drop_nulls("lots_from").sort("tax_year").unique("taxpayer_id", keep="last")
-    stated = stated.filter(pl.col("tax_year").is_in(list(years))).select(OWNER)
+    computed: pl.DataFrame, stated: pl.DataFrame, lots: pl.DataFrame, touched: pl.DataFrame
+) -> pl.DataFrame:
+    """Those of `stated` (taxpayer_id, tax_year) whose closing lots as filed are not the computed ones.
+
+    And those of them whose later years an earlier filing of somebody tied to them has changed: from here on their own
+    filing stands.
+    """
     one, other = (
         _numbered(rows.join(stated, on=OWNER, how="semi"))
         for rows in (computed.filter(pl.col("location") == "account"), lots)
     )
     key = [*OWNER, *_LOT[1:], "quantity", "basis", "ordinal"]
-    differ = pl.concat(
-        [
-            one.join(other, on=key, how="anti", nulls_equal=True).select(OWNER),
-            other.join(one, on=key, how="anti", nulls_equal=True).select(OWNER),
-        ]
-    ).unique()
-    return [
-        (year, differ.filter(pl.col("tax_year") == year).select("taxpayer_id").sort("taxpayer_id"))
-        for year in differ["tax_year"].unique().sort()
+    differ = [
+        one.join(other, on=key, how="anti", nulls_equal=True).select("taxpayer_id"),
+        other.join(one, on=key, how="anti", nulls_equal=True).select("taxpayer_id"),
+        stated.join(touched, on="taxpayer_id", how="semi").select("taxpayer_id"),
     ]
+    return pl.concat(differ).unique().sort("taxpayer_id")
 
 
 def _numbered(rows: pl.DataFrame, *by: str) -> pl.DataFrame:
@@ -352,35 +380,36 @@ def _as_stated(matched: pl.DataFrame) -> pl.DataFrame:
     scaled = part_of(pl.col("loss_basis_held"), pl.col("quantity"), pl.col("quantity_held"))
     return matched.with_columns(
         *(pl.coalesce(f"{name}_held", name).alias(name) for name in (*dates, "origin", "pool")),
-        loss_basis=pl.when(dual).then(scaled).otherwise("basis").cast(MONEY),
+        # the value at the gift counts only where it is lower (IRC 1015(a))
+        loss_basis=pl.when(dual & pl.col("basis").is_not_null())
+        .then(pl.min_horizontal(scaled, "basis"))
+        .otherwise("basis")
+        .cast(MONEY),
         lot_id_held="lot_id",
         lot_id=content_id("filed-", *_LOT, "tax_year", "quantity", "basis", "ordinal"),
     )
 
 
-def _stitched(book: LotBook, again: LotBook, whose: pl.DataFrame, year: int) -> LotBook:
-    """`book` in which the rows of some taxpayers after `year` are those of `again`."""
-    after = pl.col("tax_year") > year
+def _stitched(book: LotBook, again: LotBook, whose: pl.DataFrame) -> LotBook:
+    """`book` in which the rows of some taxpayers (taxpayer_id, after: a year) after it are those of `again`."""
+    later = pl.col("tax_year") > pl.col("after")
 
     def put(name: str, frame: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
         if "tax_year" not in frame.columns:  # the engines
             return pl.concat([frame, other]).unique(maintain_order=True)
-        gone = frame.filter(after).join(whose, on="taxpayer_id", how="semi")
-        kept = (
-            frame
-            if gone.is_empty()
-            else pl.concat(
-                [
-                    frame.filter(~after),
-                    frame.filter(after).join(whose, on="taxpayer_id", how="anti", maintain_order="left"),
-                ]
-            )
+        kept = frame.join(whose, on="taxpayer_id", how="left", maintain_order="left").filter(
+            pl.col("after").is_null() | ~later
         )
+        # a lot that the filing made enters in its filed year
+        new = other.join(whose, on="taxpayer_id", maintain_order="left").filter(
+            later | (pl.lit(name == "lots") & ~pl.col(other.columns[0]).is_in(frame[other.columns[0]].implode()))
+        )
+        kept, new = kept.drop("after"), new.drop("after")
         order = {
             "lots": ["taxpayer_id", "lot_id"],
             "closing_lots": ["tax_year", "taxpayer_id", "lot_id", "pool", "account_id"],
         }
-        return pl.concat([kept, other]).sort(order.get(name, ["taxpayer_id", "tax_year"]), maintain_order=True)
+        return pl.concat([kept, new]).sort(order.get(name, ["taxpayer_id", "tax_year"]), maintain_order=True)
 
     return LotBook(**{name: put(name, frame, getattr(again, name)) for name, frame in book._asdict().items()})
 

@@ -73,7 +73,8 @@ def method_at(
     rule begins; before, units moved as filed.
 
     Args:
-        exits: taxpayer_id, account_id, wallet, asset, movement, occurred_at, tax_year, amount.
+        exits: taxpayer_id, account_id, wallet, asset, movement, occurred_at, tax_year, amount; `receiver` where units go
+            to another taxpayer: a transfer to a spouse is no own move (Rev. Proc. 2024-28 s. 3.11).
         lot_orders: taxpayer_id, account_id, asset, method, recorded_at, effective_from, communicated_to_broker_at.
         filed_methods: taxpayer_id, tax_year, method.
         accounts: account_id, wallet (null: the account itself), custody, only_method.
@@ -155,7 +156,10 @@ def _placed(exits: pl.DataFrame, accounts: pl.DataFrame, positions: pl.DataFrame
     facts = accounts.select("account_id", _custody="custody", _only="only_method")
     rows = exits.with_row_index("_row").join(facts, on="account_id", how="left", maintain_order="left")
     held = stand(rows.with_columns(topic=pl.lit("own_transfer")), positions)
-    moves = pl.col("movement").is_in(("depart", "outside")) & (pl.col("choice") == "fifo")
+    own = (
+        pl.coalesce("receiver", "taxpayer_id") == pl.col("taxpayer_id") if "receiver" in rows.columns else pl.lit(True)
+    )
+    moves = pl.col("movement").is_in(("depart", "outside")) & own & (pl.col("choice") == "fifo")
     return held.with_columns(
         _wallet=pl.coalesce("wallet", "account_id"), _moves_fifo=moves.fill_null(value=False)
     ).drop("topic", "choice")

@@ -117,7 +117,9 @@ def movements(
     ordered = _in_order(pl.concat([legs, opening], how="diagonal"))
     leaves = ordered["movement"].is_in(("dispose", "depart", "outside", "convert_out"))
     in_wallets = accounts.drop("wallet").join(wallets(accounts).drop("treatment"), on="account_id", how="left")
-    methods = method_at(ordered.filter(leaves), lot_orders, filed_methods, in_wallets, positions)
+    receivers = ordered.filter(pl.col("movement") == "arrive").select("link", receiver="taxpayer_id").unique("link")
+    exits = ordered.filter(leaves).join(receivers, on="link", how="left", maintain_order="left")
+    methods = method_at(exits, lot_orders, filed_methods, in_wallets, positions)
     named = ordered.select("movement_id", "taxpayer_id", "asset")
     identified = identify(methods.exits, methods.told, lot_picks, instructions, in_wallets, named)
     every = pl.concat([ordered.filter(~leaves), methods.exits], how="diagonal")
@@ -645,14 +647,17 @@ def _opening(opening_lots: pl.DataFrame, accounts: pl.DataFrame, zones: pl.DataF
     )  # fmt: skip
 
 
-_PHASES = {"acquire": 0, "depart": 1, "arrive": 2, "convert_out": 3, "convert_in": 4, "outside": 5, "dispose": 5}
+_PHASES = {"acquire": 0, "depart": 2, "arrive": 3, "convert_out": 4, "convert_in": 5, "outside": 6, "dispose": 6}
+_DEEMED_PHASE = 1
+"""A fee withheld from the units just received is out of those very units, before anything else takes them."""
 
 
 def _in_order(rows: pl.DataFrame) -> pl.DataFrame:
     """Adds `sequence`, one total order of all taxpayers' movements."""
     phase = pl.col("movement").replace_strict(_PHASES, return_dtype=pl.Int8)
+    deemed = pl.col("deemed_lot").is_not_null()
     return (
-        rows.with_columns(_phase=phase)
+        rows.with_columns(_phase=pl.when(deemed).then(_DEEMED_PHASE).otherwise(phase))
         .sort("tax_year", "occurred_at", "_phase", "event_id", pl.col("leg") == "fee", "movement")
         .with_columns(sequence=pl.int_range(pl.len()))
         .drop("_phase")

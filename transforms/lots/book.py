@@ -17,7 +17,7 @@ from transforms.exact import to_ints
 from transforms.lots import kernel, reference
 from transforms.lots.pools import UNIVERSAL, split
 from transforms.lots.program import Prepared, prepare
-from transforms.lots.tables import LotBook, frames, nothing
+from transforms.lots.tables import LotBook, frames, nothing, without
 from transforms.methods import WALLET_YEAR, out_of_time
 
 UNDER_WAY = "^(transit|outside|converting):"
@@ -87,7 +87,7 @@ def run(
         carried = opening_slots(book.closing_lots, lots, until)
         books.append(book)
     if last >= WALLET_YEAR:
-        late = out_of_time(allocations, movements.filter(taxable & (pl.col("movement") == "dispose")), zones)
+        late = out_of_time(allocations, _disposed(movements.filter(taxable)), zones)
         carried, split_book = _split(carried, _own_links(shared), wallets, allocations, late)
         rest = moved.filter(before & (pl.col("tax_year") >= WALLET_YEAR))
         books += [split_book, once(rest, carried, walleted, (WALLET_YEAR, last))]
@@ -142,6 +142,17 @@ def tied(movements: pl.DataFrame, taxpayers: Collection[str]) -> list[str]:
     return sorted(reached)
 
 
+def _disposed(movements: pl.DataFrame) -> pl.DataFrame:
+    """Sales, dispositions and transfers to another taxpayer, which a specific allocation has to precede.
+
+    Rev. Proc. 2024-28 s. 5.02(4); own moves are no transfers (s. 3.11).
+    """
+    arrivals = movements.filter(pl.col("movement") == "arrive").select("link", to="taxpayer_id").unique("link")
+    named = movements.join(arrivals, on="link", how="left", maintain_order="left")
+    given = (pl.col("movement") == "depart") & (pl.col("to") != pl.col("taxpayer_id"))
+    return named.filter((pl.col("movement") == "dispose") | given)
+
+
 def _split(
     carried: pl.DataFrame, own: pl.Series, wallets: pl.DataFrame, allocations: pl.DataFrame, late: pl.DataFrame
 ) -> tuple[pl.DataFrame, LotBook]:
@@ -170,7 +181,8 @@ def _lots_of(opening: pl.DataFrame) -> pl.DataFrame:
 def _together(books: list[LotBook]) -> LotBook:
     columns = zip(*books, strict=True)
     book = LotBook(*(pl.concat(tables) for tables in columns))
-    return book._replace(engines=book.engines.unique(maintain_order=True))
+    failed = book.faults.filter(fault="lot_book_failed")["taxpayer_id"].unique().sort().to_list()
+    return without(book._replace(engines=book.engines.unique(maintain_order=True)), failed)
 
 
 def warm_up() -> None:
@@ -211,7 +223,9 @@ def no_opening() -> pl.DataFrame:
     return opening_slots(empty(ClosingLots), empty(Lots), 0)
 
 
-def conservation(movements: pl.DataFrame, opening: pl.DataFrame, book: LotBook, last: int) -> pl.DataFrame:
+def conservation(
+    movements: pl.DataFrame, opening: pl.DataFrame, book: LotBook, last: int, every: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """Whether nothing was lost or made up, by taxpayer and asset, summed on Python integers.
 
     Args:
@@ -219,6 +233,7 @@ def conservation(movements: pl.DataFrame, opening: pl.DataFrame, book: LotBook, 
         opening: what the run was given.
         book: what it gave; taxpayers whose book failed are left out.
         last: the last year of the range.
+        every: movements of all years, where a transfer to a spouse may have left before the range.
 
     Returns:
         taxpayer_id, asset, units_in, units_out, basis_in, basis_out (text of integers: 10^-18 units, micro-dollars),
@@ -229,7 +244,7 @@ def conservation(movements: pl.DataFrame, opening: pl.DataFrame, book: LotBook, 
     failed = book.faults.filter(fault="lot_book_failed")["taxpayer_id"].implode()
     acquired = movements.filter(movement="acquire")
     entered = book.lots.join(acquired.select(lot_id="movement_id"), on="lot_id", how="anti")
-    sent, received = _crossed(movements, book)
+    sent, received = _crossed(movements if every is None else every, book)
     sides = [
         ("in", opening, "quantity", "basis"),
         ("in", acquired.with_columns(basis="amount"), "quantity", "basis"),

@@ -195,6 +195,8 @@ def _laid_out(lots: list[_Lot], rows: list[_Row]) -> list[tuple[Any, ...]]:
             units = min(row.quantity - done, lot.quantity - used)
             basis = between(row.basis, done, done + units, row.quantity)
             loss = between(lot.loss, used, used + units, lot.quantity) if lot.dual else basis
+            if loss is not None and basis is not None:
+                loss = min(loss, basis)  # the value at the gift counts only where it is lower (IRC 1015(a))
             parts.append((lot.row, row.account, units, basis, loss))
             done, used = done + units, used + units
             if used == lot.quantity:
@@ -224,7 +226,7 @@ def _placed(placed: pl.DataFrame, parts: list[tuple[Any, ...]]) -> pl.DataFrame:
 
 def _whole(name: str) -> pl.Expr:
     """The sum of amounts, unknown where one of them is."""
-    return pl.when(pl.col(name).null_count() == 0).then(pl.col(name).sum()).cast(MONEY).alias(name)
+    return pl.when(pl.col(name).null_count() == 0).then(pl.col(name).sum()).cast(MONEY, strict=False).alias(name)
 
 
 # --- what is told of it ----------------------------------------------------------------------------------------------
@@ -244,7 +246,7 @@ def _moves(opening: pl.DataFrame) -> pl.DataFrame:
 def _faults(unsettled: pl.DataFrame) -> pl.DataFrame:
     asked = unsettled.group_by(_NODE).agg(
         pl.col("quantity").sum().cast(QUANTITY),
-        dollars_at_stake=pl.col("basis").sum().cast(MONEY),
+        dollars_at_stake=pl.col("basis").sum().cast(MONEY, strict=False),
         reason=pl.col("reason").first(),
     )
     named = asked.with_columns(fault=pl.lit("universal_unallocated"), tax_year=pl.lit(WALLET_YEAR, pl.Int64))

@@ -78,6 +78,8 @@ def prepare(
     _sound(program)
     why = outside_the_kernel(program)
     program.groups["need"][:-1][[reason is not None for reason in why]] = -1
+    # conservation counts by its moves what passes between taxpayers: there none may be left out
+    program.groups["move_cap"][:-1][(groups["taxpayers"].list.len() > 1).to_numpy()] = 2**62
     return Prepared(
         program, rows, lots, places, names, groups.with_columns(why=pl.Series(why, dtype=pl.String)), picked
     )  # fmt: skip
@@ -425,6 +427,17 @@ def _needs(rows: pl.DataFrame, groups: int) -> I64:
     return need
 
 
+_MOVES = (kernel.DEPART, kernel.OUTSIDE, kernel.ARRIVE, kernel.CONVERT_OUT, kernel.CONVERT_IN)
+_NEEDED = {
+    "link": _MOVES,
+    "lot": (kernel.ACQUIRE, kernel.ARRIVE, kernel.RETURN, kernel.CONVERT_IN),
+    "transit": (kernel.LEAVE, kernel.RETURN),
+    "pool": tuple(range(9)),
+    "place": tuple(range(9)),
+}
+"""Which rows must have which index."""
+
+
 def _sound(p: Program) -> None:
     """Every index lies within its group: compiled code checks no bounds.
 
@@ -438,7 +451,10 @@ def _sound(p: Program) -> None:
         for name in set(table.dtype.names or ()) & {*of, "place", "transit"}:
             off = p.groups[of[name]] if name in of else place_off
             inside = (table[name] >= off[group]) & (table[name] < off[group + 1])
-            if not np.all(inside | (may_lack & (table[name] == -1))):
+            lacking = may_lack & (table[name] == -1)
+            if name in _NEEDED and may_lack:
+                lacking &= ~np.isin(table["op"], _NEEDED[name])
+            if not np.all(inside | lacking):
                 raise IndexError(f"{kind}.{name} outside its group")
     rows = np.repeat(np.arange(p.groups.size - 1), np.diff(p.groups["row_off"]))
     group, lot = np.repeat(rows, p.rows["pick_to"] - p.rows["pick_from"]), p.picks["lot"]

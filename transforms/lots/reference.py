@@ -395,6 +395,7 @@ class _Book:
     def _dispose(self, row: int) -> None:
         rows, out = self.rows, self.out
         quantity, amount = rows.quantity[row], rows.amount[row]
+        out.named = any(True for _ in rows.picks(row))  # else every lot gives once
         done = paid = 0
         for part in self._exits(row):
             done += part.quantity
@@ -468,7 +469,10 @@ class _Book:
                 dust = []
             else:
                 dust.append(part)
-        if dust:
+        if dust and done < received:  # more came than these lots give: one unit of the 18th decimal carries them
+            done += 1
+            self._converted(row, 1, dust)
+        elif dust:
             raise ArithmeticError  # nothing is large enough to carry their basis
         self._settle(row, done)
         self._came_short(row, done)
@@ -608,6 +612,7 @@ class _Out:
         self.derived: list[Derived] = []
         self.conversions: list[Conversion] = []
         self.first_move = 0
+        self.named = False
 
     def derive(self, lot: Derived) -> int:
         self.derived.append(lot)
@@ -616,7 +621,7 @@ class _Out:
     def piece(self, row: int, lot: int, pick: int, quantity: int, *amounts: Any) -> None:
         """A piece; a lot that was named gives more to the same disposal: it stays one piece."""
         for n in range(len(self.pieces) - 1, -1, -1):
-            if self.pieces[n][0] != row:
+            if self.pieces[n][0] != row or not self.named:
                 break
             if self.pieces[n][1] == lot:
                 _, _, pick, before, *sums, _ = self.pieces[n]

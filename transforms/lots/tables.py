@@ -118,7 +118,7 @@ def frames(prepared: Prepared, answers: list[Answer]) -> LotBook:
         engines=_engines(prepared),
         splits=empty(BasisSplits),
     )
-    return _without(book, _failed(prepared, answers))
+    return without(book, _failed(prepared, answers))
 
 
 def nothing() -> LotBook:
@@ -274,7 +274,7 @@ def _failed(prepared: Prepared, answers: list[Answer]) -> list[str]:
     return sorted({taxpayer for group in groups for taxpayer in prepared.groups["taxpayers"][group]})
 
 
-def _without(book: LotBook, taxpayers: list[str]) -> LotBook:
+def without(book: LotBook, taxpayers: list[str]) -> LotBook:
     """The book without those whose book broke in one of its groups; their fault stays."""
     if not taxpayers:
         return book
