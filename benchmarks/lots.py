@@ -11,15 +11,22 @@ Times are seconds by the wall clock, the lesser of two; they depend on the machi
 
 from __future__ import annotations
 
+import argparse
+import datetime as dt
 import resource
+import sys
+import tempfile
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
 import polars as pl
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from schemas.fields import METHODS
 from schemas.gate import empty
@@ -169,19 +176,20 @@ def stored(made: dict[str, Any], path: Path) -> int:
         link=pl.when(pl.col("kind") == 2).then(pl.format("move-{}", "e")),
     ).with_columns(wallet="account_id").sort("taxpayer_id", "occurred_at", pl.col("movement") == "arrive")  # fmt: skip
     model = empty(Movements)
-    full = table.with_row_index("sequence").with_columns(
+    movements_ = table.with_row_index("sequence").with_columns(
         pl.lit(None, dtype).alias(name) for name, dtype in model.schema.items() if name not in (*table.columns, "sequence")
     ).select(pl.col(name).cast(dtype) for name, dtype in model.schema.items())  # fmt: skip
     with duckdb.connect(str(path)) as con:
-        con.execute("CREATE TABLE movements AS SELECT * FROM full")
+        con.execute("CREATE TABLE movements AS SELECT * FROM movements_")
     assert n
-    return full.height
+    return movements_.height
 
 
-def whole(path: Path, clients: int, by_book: bool) -> None:
-    """The movements in, tables out, by ranges of clients; without the book (`by_book` false) rows are only copied."""
+def whole(path: Path, clients: int, *, by_book: bool) -> None:
+    """The movements in, tables out, by ranges of clients; without the book its rows are only copied."""
     ranges = max(1, clients // 500)
     model = empty(Movements)
+    years = (2020, 2026)
     with duckdb.connect(str(path)) as con:
         con.execute("SET TimeZone = 'UTC'")
         for part in range(ranges):
@@ -190,19 +198,74 @@ def whole(path: Path, clients: int, by_book: bool) -> None:
             moved = con.sql(sql).pl().cast(dict(model.schema))
             tables = {"copied": moved}
             if by_book:
-                book = lots.run(
-                    moved, lots.no_opening(), (), empty(Allocations2025), NO_WALLETS, (2026, 2026) if False else YEARS
-                )
-                tables = {name: getattr(book, name) for name in ("lots", "gains", "lot_moves")}
-                tables["closing_lots"] = book.closing_lots.filter(pl.col("tax_year") == YEARS[1])
+                book = lots.run(moved, lots.no_opening(), (), empty(Allocations2025), NO_WALLETS, years)
+                last = book.closing_lots.filter(pl.col("tax_year") == years[1])
+                tables = {"lots": book.lots, "gains": book.gains, "lot_moves": book.lot_moves, "closing_lots": last}
             for name, frame in tables.items():
                 how = f"CREATE OR REPLACE TABLE {name} AS" if part == 0 else f"INSERT INTO {name}"
                 con.register("frame", frame)
                 con.execute(f"{how} SELECT * FROM frame")
 
 
-YEARS = (2026, 2026)
+def rp2_seconds(made: dict[str, Any], count: int) -> float:
+    """RP2's compute_tax on the first events of one client, HIFO."""
+    from tests.transforms import rp2_peer  # noqa: PLC0415 - a dev dependency
+
+    at = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+    rows, held = [], 0
+    for n in range(count):
+        units, buys = int(made["quantity"][n]), made["kind"][n] == 0
+        held += units if buys else -units
+        if held < 0:  # RP2 gives no answer to a sale of more than there is
+            held, buys = held + 2 * units, True
+        dollars = Decimal(int(made["amount"][n])) / 10**6
+        kind = "acquire" if buys else "dispose"
+        rows.append(rp2_peer.Row(f"e{n}", kind, at + dt.timedelta(minutes=n), Decimal(units) / 10**18, dollars))
+    history = rp2_peer.history(rows)
+    return best(lambda: rp2_peer.match(history, "hifo"), 1)
 
 
-def peak() -> str:
-    return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB"
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--peers", type=int, default=20_000, help="events for RP2, which takes minutes for a million")
+    parser.add_argument("--one-asset", action="store_true", help="one asset of one client instead of many")
+    given = parser.parse_args()
+    clients = 1 if given.one_asset else max(1, given.events // ROWS_A_CLIENT)
+    made = events(given.events, clients, moves=True)
+    print(f"{given.events:,} events, {clients:,} clients; seconds, events a second")
+
+    def line(name: str, seconds: float, count: int = given.events) -> float:
+        print(f"{name:<34}{seconds:>9.3f}{count / seconds:>14,.0f}")
+        return count / seconds
+
+    started = time.perf_counter()
+    lots.warm_up()
+    line("start-up of the cached kernel", time.perf_counter() - started, 1)
+    rates = {}
+    for method in METHODS:
+        coded = program(made, clients, method)
+        rates[method] = line(f"kernel, {method}, with moves", best(lambda coded=coded: kernel.run(coded)))
+    few = min(given.events, 200_000)
+    plain = events(few, max(1, clients * few // given.events), moves=False)
+    coded = program(plain, max(1, clients * few // given.events), "hifo")
+    python = line(f"reference, hifo ({few:,})", best(lambda: by_reference(coded), 1), few)
+    sql = line(f"DuckDB SQL, fifo, units ({few:,})", sql_fifo(plain), few)
+    rp2 = line(
+        f"RP2, hifo ({given.peers:,})", rp2_seconds(events(given.peers, 1, moves=False), given.peers), given.peers
+    )
+    kernel_rate = rates["hifo"]
+    print(
+        f"kernel / reference {kernel_rate / python:,.0f}, / SQL {rates['fifo'] / sql:,.0f}, / RP2 {kernel_rate / rp2:,.0f}"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "lots.duckdb"
+        stored(made, path)
+        floor = line("floor: table in, table out", best(lambda: whole(path, clients, by_book=False), 1))
+        full = line("whole: table in, lot book out", best(lambda: whole(path, clients, by_book=True), 1))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"floor / whole {floor / full:.1f}; peak memory, histories included, {peak:.2f} GiB")
+
+
+if __name__ == "__main__":
+    main()
