@@ -750,7 +750,12 @@ def lot_book(faults: pl.DataFrame, widowed: pl.DataFrame) -> list[pl.DataFrame]:
             unallocated,
             "universal_unallocated",
             "blocking",
-            pl.format("{} left the universal pool on 2025-01-01 without a valid allocation: {}", "asset", "reason"),
+            pl.format(
+                "{} left the universal pool on 2025-01-01 without a valid allocation: {}; what each account's basis could "
+                "least and most be is in basis_splits",
+                "asset",
+                "reason",
+            ),
             allocate,
             pl.col("dollars_at_stake"),
         ),
