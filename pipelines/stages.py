@@ -547,13 +547,13 @@ def instruction_rows(
     firm_assets: pl.DataFrame,
     instruction_matches: pl.DataFrame,
     picks: pl.DataFrame,
-    gains: pl.DataFrame,
+    pieces: pl.DataFrame,
     lots_: pl.DataFrame,
     account_facts: pl.DataFrame,
 ) -> Tables:
-    """What became of each instruction, and which picks found no units."""
+    """What became of each instruction, by the lots as picked (`gains` cuts them up), and which picks found no units."""
     given = _named(firm_instructions, firm_assets)
-    done = identification.outcome(given, instruction_matches, picks, gains, lots_, account_facts, night.as_of)
+    done = identification.outcome(given, instruction_matches, picks, pieces, lots_, account_facts, night.as_of)
     return {
         "instructions": done.instructions,
         "instruction_questions": pl.concat(questions.identification(done.questions)),
