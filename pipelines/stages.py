@@ -354,7 +354,7 @@ def realized(
     stopped = pl.col("taxpayer_id").is_in(quarantine["taxpayer_id"].implode())
     _same_losses(done.matches.filter(~stopped), before.filter(~stopped), first)
     years = pl.col("tax_year").is_between(first, last)
-    crossed = related_parties.crossings(done.gains.filter(years), lots_, couples, stands)
+    crossed = related_parties.crossings(done.gains.filter(years), lots_, lot_conversions, couples, stands)
     held = done.held.with_columns(tax_year=pl.lit(last, pl.Int64)).filter(pl.lit(last == night.as_of.year))
     recent = crossed.gains.filter(pl.col("date_sold").dt.offset_by("30d") >= night.as_of)
     converted = held.join(lot_conversions.select(lot_id="from_lot_id"), on="lot_id", how="semi")
