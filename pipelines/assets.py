@@ -294,7 +294,7 @@ _TAX = [
         {
             "instruction_matches": Read(ledger.InstructionMatches, asset="movements"),
             "picks": Read(ledger.Picks, asset="movements"),
-            "gains": tax.Gains,
+            "pieces": Read(tax.Pieces, asset="lots"),
             "lots_": Read(tax.Lots, table="lots"),
             **_of("account_facts"),
             **_firm("instructions", "assets"),

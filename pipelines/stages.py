@@ -354,7 +354,7 @@ def realized(
     stopped = pl.col("taxpayer_id").is_in(quarantine["taxpayer_id"].implode())
     _same_losses(done.matches.filter(~stopped), before.filter(~stopped), first)
     years = pl.col("tax_year").is_between(first, last)
-    crossed = related_parties.crossings(done.gains.filter(years), lots_, couples, stands)
+    crossed = related_parties.crossings(done.gains.filter(years), lots_, lot_conversions, couples, stands)
     held = done.held.with_columns(tax_year=pl.lit(last, pl.Int64)).filter(pl.lit(last == night.as_of.year))
     recent = crossed.gains.filter(pl.col("date_sold").dt.offset_by("30d") >= night.as_of)
     converted = held.join(lot_conversions.select(lot_id="from_lot_id"), on="lot_id", how="semi")
@@ -547,13 +547,13 @@ def instruction_rows(
     firm_assets: pl.DataFrame,
     instruction_matches: pl.DataFrame,
     picks: pl.DataFrame,
-    gains: pl.DataFrame,
+    pieces: pl.DataFrame,
     lots_: pl.DataFrame,
     account_facts: pl.DataFrame,
 ) -> Tables:
-    """What became of each instruction, and which picks found no units."""
+    """What became of each instruction, by the lots as picked (`gains` cuts them up), and which picks found no units."""
     given = _named(firm_instructions, firm_assets)
-    done = identification.outcome(given, instruction_matches, picks, gains, lots_, account_facts, night.as_of)
+    done = identification.outcome(given, instruction_matches, picks, pieces, lots_, account_facts, night.as_of)
     return {
         "instructions": done.instructions,
         "instruction_questions": pl.concat(questions.identification(done.questions)),

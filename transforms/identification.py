@@ -130,7 +130,7 @@ def outcome(
         instructions: instructions.csv, assets named as in the books.
         matches: schemas.ledger.InstructionMatches.
         picks: schemas.ledger.Picks.
-        gains: schemas.tax.Gains, all years.
+        gains: schemas.tax.Pieces, all years: the lots by their own ids, as picks name them.
         lots: lot_id, taxpayer_id, asset of every lot.
         accounts: account_id, taxpayer_id.
         as_of: the day of the night.

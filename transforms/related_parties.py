@@ -9,7 +9,7 @@ import polars as pl
 from schemas.fields import MONEY, QUANTITY, UNTAXED
 from transforms.exact import part_of
 from transforms.stands import stand
-from transforms.wash_sales import BOUGHT
+from transforms.wash_sales import purchases
 
 TOPIC = "market_crossing"
 
@@ -23,7 +23,9 @@ class Crossed(NamedTuple):
     """taxpayer_id, account_id, asset, tax_year, event_id, spouse_id, date_sold, quantity (mirrored), loss (of it), choice."""
 
 
-def crossings(gains: pl.DataFrame, lots: pl.DataFrame, couples: pl.DataFrame, stands: pl.DataFrame) -> Crossed:
+def crossings(
+    gains: pl.DataFrame, lots: pl.DataFrame, conversions: pl.DataFrame, couples: pl.DataFrame, stands: pl.DataFrame
+) -> Crossed:
     """Losses of units that the spouse bought on the day of the sale, on both their calendars.
 
     A sale by one spouse and a purchase by the other, on a market and by arrangement, is an indirect sale between them:
@@ -35,12 +37,13 @@ def crossings(gains: pl.DataFrame, lots: pl.DataFrame, couples: pl.DataFrame, st
     Args:
         gains: schemas.tax.Gains.
         lots: schemas.tax.Lots.
+        conversions: to_lot_id: lots that came of another lot were not bought.
         couples: taxpayer_id, spouse_id, tax_year.
         stands: taxpayer_id, from_year, topic, choice.
     """
     key = ["spouse_id", "asset", "date_sold"]
     bought = (
-        lots.filter(pl.col("origin").is_in(BOUGHT))
+        purchases(lots, conversions)
         .join(couples.select("spouse_id").unique(), left_on="taxpayer_id", right_on="spouse_id", how="semi")
         .group_by(spouse_id="taxpayer_id", asset="asset", date_sold="date_acquired")
         .agg(bought=pl.col("quantity").sum().cast(QUANTITY))

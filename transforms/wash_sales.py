@@ -5,8 +5,8 @@ and the book's own closing lots carry no wash sale. The overlay is computed anew
 
 How units are matched (Reg. 1.1091-1): losses in the order of disposal, at one instant in the order of acquisition;
 replacements in the order of acquisition, within 30 days before or after on each buyer's own calendar, unit for unit,
-each unit once. A unit replaces another if it was bought or came in a fully taxable exchange, is no part of the lot sold,
-and was not itself disposed of by then (units sold in the same instant replace nothing). Within a lot the units that
+each unit once. A unit replaces another if it was bought or came in a fully taxable exchange, is no part of the lot sold
+(under whatever id: a filed lot and a lot that came of another by conversion are units of their first purchase), and was not itself disposed of by then (units sold in the same instant replace nothing). Within a lot the units that
 replaced others leave first.
 
 Work: polars finds the taxpayers and assets with a loss and a purchase within 30 days; only their disposals, from 30 days
@@ -39,9 +39,13 @@ WINDOW = 30
 """Days before and after the sale (IRC 1091(a): 61 with the day itself)."""
 BOUGHT = ("buy", "trade")
 """Origins that are a purchase or a fully taxable exchange (Reg. 1.1091-1(a), (f)); a reward is none [unsettled]."""
+FILED = "filed-"
+"""How the ids of lots begin that a filed return states: they stand beside the computed lot of the same purchase."""
 LOST = ("ira", "hsa")
 """Treatments of accounts where a replacement's basis is not raised (Rev. Rul. 2008-5)."""
 TRUST_SHARE_TOPIC = "trust_share_wash_sale"
+_PURCHASE = pl.format("{} {}", "acquisition_event_id", "date_acquired")
+"""Names a purchase, whatever the lots of its units are called (an event may tell of purchases of several days)."""
 _DAY = 86_400_000_000
 _LONG_HELD = 366
 """Days that inherited property counts as held at least (IRC 1223(9))."""
@@ -64,7 +68,7 @@ class Books(NamedTuple):
     lots: pl.DataFrame
     """schemas.tax.Lots."""
     conversions: pl.DataFrame
-    """to_lot_id: lots that came of another lot by conversion were not bought."""
+    """from_lot_id, to_lot_id: lots that came of another lot by conversion were not bought."""
     couples: pl.DataFrame
     """What `couples` gives."""
     accounts: pl.DataFrame
@@ -144,9 +148,10 @@ def wash(pieces: pl.DataFrame, books: Books) -> Washed:
     out = _Out([], [], [])
     spouses = frozenset(books.couples.select("taxpayer_id", "spouse_id", "tax_year").iter_rows())
     sales, bought = _sales(rows), _replacements(lots)
+    descent = _descent(rows.filter("subject"), books)
     with _no_garbage():
         for key, group in groupby(sales, key=lambda sale: sale.group):
-            _Family(bought.pop(key, []), spouses, out).run(group)
+            _Family(bought.pop(key, []), spouses, descent, out).run(group)
     return Washed(_gains(untouched, out.parts), _matches(untouched, lots, out.matches), _held(lots, out.held))
 
 
@@ -166,9 +171,7 @@ def _work(pieces: pl.DataFrame, books: Books) -> tuple[pl.DataFrame, pl.DataFram
     """The pieces to walk and the lots that may replace: of families and assets with a loss and a purchase near it."""
     family = _families(books.couples)
     named = _of_family(pieces, family)
-    kept = books.lots.filter(pl.col("origin").is_in(BOUGHT)).join(
-        books.conversions.select(lot_id="to_lot_id"), on="lot_id", how="anti"
-    )
+    kept = purchases(books.lots, books.conversions).with_columns(purchase=_PURCHASE)
     subject = named.filter("subject").select("family", "asset").unique()
     lots = _of_family(kept, family).join(subject, on=["family", "asset"], how="semi")
     losses = named.filter(pl.col("subject") & (pl.col("gain") < 0)).sort("date_sold")
@@ -185,12 +188,48 @@ def _work(pieces: pl.DataFrame, books: Books) -> tuple[pl.DataFrame, pl.DataFram
     if since.is_empty():
         return None
     on = ["family", "asset"]
-    rows = named.join(since, on=on).filter(pl.col("date_sold") >= pl.col("since"))
+    of_lot = books.lots.select("lot_id", purchase=_PURCHASE)
+    rows = named.join(since, on=on).filter(pl.col("date_sold") >= pl.col("since")).join(of_lot, on="lot_id", how="left")
     recent = lots.join(since, on=on).filter(pl.col("date_acquired") >= pl.col("since"))
     treated = recent.join(books.accounts.select("account_id", "treatment"), on="account_id", how="left")
     order = ["family", "asset", "date_acquired", "acquired_at", "lot_id"]
     sold = ["family", "asset", "disposed_at", "acquired_at", "lot_id", "disposal_id"]
     return rows.sort(sold, nulls_last=True), treated.sort(order).with_row_index("lot_row")
+
+
+def purchases(lots: pl.DataFrame, conversions: pl.DataFrame) -> pl.DataFrame:
+    """The lots that were bought, each purchase once: none that came of another lot, no filed twin of a computed lot.
+
+    Args:
+        lots: schemas.tax.Lots.
+        conversions: to_lot_id.
+    """
+    twin = pl.col("lot_id").str.starts_with(FILED)
+    return lots.filter(pl.col("origin").is_in(BOUGHT) & ~twin).join(
+        conversions.select(lot_id="to_lot_id"), on="lot_id", how="anti", maintain_order="left"
+    )
+
+
+def _descent(losses: pl.DataFrame, books: Books) -> dict[str, frozenset[str]]:
+    """By lot sold at a loss that came of other lots: the purchases of all of those."""
+    derived = books.conversions.select(lot_id="to_lot_id").unique()
+    sold = losses.select("lot_id").unique().join(derived, on="lot_id", how="semi")["lot_id"].to_list()
+    if not sold:
+        return {}
+    parents: dict[str, set[str]] = defaultdict(set)
+    for child, parent in books.conversions.select("to_lot_id", "from_lot_id").unique().iter_rows():
+        parents[child].add(parent)
+    ancestors = {}
+    for lot in sold:
+        seen, todo = set(), [lot]
+        while todo:
+            new = parents.get(todo.pop(), set()) - seen
+            seen |= new
+            todo += new
+        ancestors[lot] = seen
+    wanted = pl.DataFrame({"lot_id": sorted(set().union(*ancestors.values()))}, schema={"lot_id": pl.String})
+    bought = dict(books.lots.join(wanted, on="lot_id", how="semi").select("lot_id", _PURCHASE).iter_rows())
+    return {lot: frozenset(bought[one] for one in seen if one in bought) for lot, seen in ancestors.items()}
 
 
 def _families(pairs: pl.DataFrame) -> dict[str, str]:
@@ -234,6 +273,7 @@ class _Sale(NamedTuple):
     proceeds: int | None
     basis: int | None
     subject: bool
+    purchase: str
 
 
 class _Chunk:
@@ -255,11 +295,13 @@ class _Chunk:
 class _Lot:
     """A lot that may replace units sold. `free`: its units still held that have replaced nothing."""
 
-    __slots__ = ("acquired", "chunks", "free", "lost", "lot_id", "made", "row", "taxpayer")
+    __slots__ = ("acquired", "chunks", "free", "lost", "lot_id", "made", "purchase", "row", "taxpayer")
 
-    def __init__(self, row: int, lot_id: str, taxpayer: str, acquired: int, quantity: int, *, lost: bool) -> None:
+    def __init__(
+        self, row: int, lot_id: str, taxpayer: str, acquired: int, quantity: int, purchase: str, *, lost: bool
+    ) -> None:
         self.row, self.lot_id, self.taxpayer, self.acquired, self.free = row, lot_id, taxpayer, acquired, quantity
-        self.lost = lost
+        self.purchase, self.lost = purchase, lost
         self.chunks: deque[_Chunk] = deque()
         self.made = 0
 
@@ -323,8 +365,14 @@ class _Out(NamedTuple):
 class _Family:
     """The disposals of one asset by a family, in order."""
 
-    def __init__(self, lots: list[_Lot], spouses: frozenset[tuple[str, str, int]], out: _Out) -> None:
-        self.lots = lots
+    def __init__(
+        self,
+        lots: list[_Lot],
+        spouses: frozenset[tuple[str, str, int]],
+        descent: dict[str, frozenset[str]],
+        out: _Out,
+    ) -> None:
+        self.lots, self.descent = lots, descent
         self.by_id = {lot.lot_id: lot for lot in lots}
         self.dates = [lot.acquired for lot in lots]
         self.next = list(range(len(lots) + 1))  # the first lot from here on that may have free units
@@ -363,11 +411,11 @@ class _Family:
     def _match(self, part: _Part) -> int:
         """Find what replaced the units; the loss that is not allowed."""
         sale, done, days = part.sale, 0, part.held_days
-        last = sale.sold + WINDOW
+        last, sold_of = sale.sold + WINDOW, self.descent.get(sale.lot_id, ())
         at = self._open(bisect_left(self.dates, sale.sold - WINDOW))
         while done < part.units and at < len(self.lots) and self.dates[at] <= last:
             lot = self.lots[at]
-            if lot.lot_id != sale.lot_id and self._counts(sale, lot):
+            if lot.purchase != sale.purchase and lot.purchase not in sold_of and self._counts(sale, lot):
                 units = min(lot.free, part.units - done)
                 amount = share(part.loss, done + units, part.units) - share(part.loss, done, part.units)
                 done += units
@@ -413,6 +461,7 @@ def _sales(rows: pl.DataFrame) -> Iterator[_Sale]:
         rows["disposed_at"].to_physical(), rows["date_sold"].to_physical(), rows["tax_year"],
         rows["date_acquired"].to_physical(), (rows["origin"] == "inheritance").fill_null(value=False),
         to_ints(rows["quantity"]), to_ints(rows["proceeds"]), to_ints(rows["basis"]), rows["subject"],
+        rows["purchase"].fill_null(""),
     ]  # fmt: skip
     for row, family, asset, *rest in zip(*map(_cells, columns), strict=True):
         yield _Sale(row, (family, asset), *rest)
@@ -423,10 +472,12 @@ def _replacements(lots: pl.DataFrame) -> dict[tuple[str, str], list[_Lot]]:
     found: dict[tuple[str, str], list[_Lot]] = defaultdict(list)
     columns: list[Any] = [
         lots["family"], lots["asset"], lots["lot_row"], lots["lot_id"], lots["taxpayer_id"],
-        lots["date_acquired"].to_physical(), to_ints(lots["quantity"]), lots["treatment"].is_in(LOST).fill_null(value=False),
+        lots["date_acquired"].to_physical(), to_ints(lots["quantity"]), lots["purchase"], lots["treatment"].is_in(LOST).fill_null(value=False),
     ]  # fmt: skip
-    for family, asset, row, lot_id, taxpayer, acquired, quantity, lost in zip(*map(_cells, columns), strict=True):
-        found[family, asset].append(_Lot(row, lot_id, taxpayer, acquired, quantity, lost=lost))
+    for family, asset, row, lot_id, taxpayer, acquired, quantity, purchase, lost in zip(
+        *map(_cells, columns), strict=True
+    ):
+        found[family, asset].append(_Lot(row, lot_id, taxpayer, acquired, quantity, purchase, lost=lost))
     return found
 
 

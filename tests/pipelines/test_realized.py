@@ -14,8 +14,9 @@ from pipelines import stages
 from pipelines.errors import NightError
 from pipelines.quarantine import Quarantine
 from pipelines.resources import Night
-from schemas.clients import ReturnMembers, Stands
-from schemas.inputs import Profiles
+from schemas.clients import AccountFacts, ReturnMembers, Stands
+from schemas.inputs import Assets, InstructionsGiven, Profiles
+from schemas.ledger import InstructionMatches, Picks
 from schemas.tax import WashedLots, WashSales
 from tests.transforms.frames import frame
 from tests.transforms.wash_cases import ASSETS, History
@@ -95,6 +96,24 @@ def test_basis_on_units_that_became_another_asset_is_asked_with_its_dollars(tmp_
 
 def tables_of(history: History) -> pl.DataFrame:
     return history.subject().with_columns(disallowed=pl.lit(Decimal(0)))
+
+
+def test_an_instruction_for_units_that_replaced_washed_ones_counts_as_executed(tmp_path: Path) -> None:
+    """The overlay renames the units sold; the instruction named the lot, and the book sold ten of it."""
+    history = december().buy("new", "2026-01-05", 10, 620).sell("s2", "2026-06-01", {"new": 10}, 900)
+    said = {"instruction_id": "i", "account_id": "t-taxable", "asset": "TSLAx", "lot_id": "new", "quantity": Decimal(10),
+            "status": "open", "recorded_at": "2026-05-01"}  # fmt: skip
+    sale = {"instruction_id": "i", "movement_id": "s2", "event_id": "s2", "taxpayer_id": "t", "lot_id": "new",
+            "quantity": Decimal(10), "adequate": True}  # fmt: skip
+    done = stages.instruction_rows(
+        Night(tmp_path, date(2026, 7, 1), (2026,), "run"), frame(InstructionsGiven, said), frame(Assets),
+        frame(InstructionMatches, sale), frame(Picks, sale | {"place": 0, "lot_method": "specific"}),
+        lots_=history.books().lots, account_facts=frame(AccountFacts, {"account_id": "t-taxable", "taxpayer_id": "t"}),
+        pieces=history.frame(),
+    )  # fmt: skip
+    assert done["instructions"]["executed_quantity"].to_list() == [10]
+    assert history.washed().gains.filter(disposal_id="s2")["lot_id"].to_list() == ["new~washed-1"]
+    assert done["instruction_questions"].is_empty()
 
 
 def test_bills_are_told_once_each_with_what_they_would_take() -> None:

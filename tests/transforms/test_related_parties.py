@@ -19,7 +19,8 @@ def crossed(history: History, *stands: tuple[str | None, int, str]) -> Crossed:
     types = {"taxpayer_id": pl.String, "from_year": pl.Int64, "topic": pl.String, "choice": pl.String}
     books = history.books()
     washed = history.washed().gains
-    return related_parties.crossings(washed, books.lots, books.couples, pl.DataFrame(rows, schema=types, orient="row"))
+    taken = pl.DataFrame(rows, schema=types, orient="row")
+    return related_parties.crossings(washed, books.lots, books.conversions, books.couples, taken)
 
 
 def mirrored(
@@ -61,6 +62,15 @@ def test_only_on_the_same_day_in_the_marriage_and_at_a_loss() -> None:
         .buy("new", "2026-05-01T20:00:00", 6, 400, who="ann", account="other").married("ann", "bob", 2026),
     ):  # fmt: skip
         assert crossed(history, (None, 2009, "disallow")).found.is_empty()
+
+
+def test_a_purchase_mirrors_once_whatever_its_lots_are_called() -> None:
+    """A filed twin, and a lot that came of the bought one by wrapping, are the same six units: 240 of 400."""
+    history = mirrored()
+    for lot in ("filed-new", "u<w<new"):
+        history.buy(lot, "2026-05-01T20:00:00", 6, 400, who="bob")
+    history.conversions.append({"from_lot_id": "w<new", "to_lot_id": "u<w<new", "tax_year": 2026})
+    assert losses(crossed(history, (None, 2009, "disallow"))) == [("s", -400, 240, "L")]
 
 
 def test_a_unit_bought_mirrors_one_unit_sold() -> None:

@@ -206,6 +206,36 @@ def test_units_that_only_changed_their_name_were_not_bought() -> None:
     assert disallowed(history.washed()) == {}
 
 
+def test_a_filed_lot_is_the_purchase_that_it_states() -> None:
+    """A filed twin beside the computed lot was bought once: neither replaces the other, one of them replaces a third."""
+    history = History().buy("X", "2025-12-20", 10, 1_000).buy("filed-X", "2025-12-20", 10, 1_010)
+    history.lots["filed-X"]["acquisition_event_id"] = "X"
+    assert disallowed(history.sell("sale", "2026-01-05", {"filed-X": 10}, 600).washed()) == {}
+    history.buy("old", "2025-01-10", 20, 2_000).sell("before", "2025-12-25", {"old": 20}, 1_200)
+    assert disallowed(history.washed()) == {"before": 400}
+
+
+def test_purchases_of_several_days_that_one_event_tells_of_replace_each_other() -> None:
+    """A deposit explained by two purchases: the later is no part of the earlier."""
+    history = History().buy("old", "2026-01-10", 10, 1_000).buy("new", "2026-05-10", 10, 500)
+    history.lots["new"]["acquisition_event_id"] = "old"
+    assert disallowed(history.sell("sale", "2026-05-20", {"old": 10}, 600).washed()) == {"sale": 400}
+
+
+def test_units_wrapped_and_unwrapped_are_those_of_their_purchase() -> None:
+    """There and back the lot has a new name; what it was before is no replacement for itself. Another purchase is."""
+    history = History().buy("X", "2026-09-01", 10, 1_000).buy("u<w<X", "2026-09-01", 10, 1_000)
+    for one, other in (("X", "w<X"), ("w<X", "u<w<X")):
+        history.buy(one, "2026-09-01", 10, 1_000).conversions.append(
+            {"from_lot_id": one, "to_lot_id": other, "tax_year": 2026}
+        )
+    history.lots["u<w<X"]["acquisition_event_id"] = "u"
+    del history.lots["w<X"]  # another asset's
+    history.sell("sale", "2026-09-20", {"u<w<X": 10}, 600)
+    assert disallowed(history.washed()) == {}
+    assert disallowed(history.buy("new", "2026-09-25", 4, 200).washed()) == {"sale": 160}
+
+
 def test_the_wallet_does_not_matter() -> None:
     history = History().buy("old", "2026-01-01", 10, 1_000, account="a").sell("s", "2026-05-01", {"old": 10}, 600)
     assert disallowed(history.buy("new", "2026-05-10", 10, 600, account="b").washed()) == {"s": 400}
