@@ -221,7 +221,8 @@ def _descent(losses: pl.DataFrame, books: Books) -> dict[str, frozenset[str]]:
         parents[child].add(parent)
     ancestors = {}
     for lot in sold:
-        seen, todo = set(), [lot]
+        seen: set[str] = set()
+        todo = [lot]
         while todo:
             new = parents.get(todo.pop(), set()) - seen
             seen |= new
