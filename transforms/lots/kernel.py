@@ -4,7 +4,7 @@ It does what `transforms.lots.reference` does, group by group (see `Program`), o
 compiles stands in this one file: numba's cache sees a change here and nowhere else.
 
 A quantity is two unsigned limbs of 64 bits, high and low, in units of 10^-18; a signed one is in two's complement. An
-amount is a signed 64-bit integer of micro-dollars. Guards keep quantities below 2^120 and amounts below 2^52 (see
+amount is a signed 64-bit integer of micro-dollars. Guards keep quantities below 2^110, a group's together below 2^119, and amounts below 2^52 (see
 `transforms.lots.program`), so that no product here leaves 192 bits and no float is off by more than a few units.
 """
 
