@@ -345,6 +345,13 @@ def _questions(
     """Filed lines that cannot be compared, and filings that tell no carryover or that nothing recomputes."""
     twice = said.filter(pl.len().over(LINE) > 1).unique(LINE)
     bare = figures.join(recomputed, on=RETURN, how="anti")
+    # the form prints losses in brackets: carryovers in, and what a loss year deducts
+    losses = (pl.col("form") == "Schedule D") & pl.col("line").is_in(["6", "14"])
+    deducted = (pl.col("form") == "Schedule D") & (pl.col("line") == "21")
+    loss_years = figures.filter(pl.col("line_16") < 0).select(*RETURN, loss_year=pl.lit(value=True))
+    signed = said.join(loss_years, on=RETURN, how="left").filter(
+        (pl.col("amount") > 0) & (losses | (deducted & pl.col("loss_year").fill_null(value=False)))
+    )
 
     def about(rows: pl.DataFrame) -> pl.DataFrame:
         what = pl.concat_str(shown(pl.col("form")), pl.lit(" line "), shown(pl.col("line")))
@@ -361,6 +368,11 @@ def _questions(
             about(twice), "filed_line_twice", "warning",
             pl.format("{}: {} is filed under two names; the first row counts", "tax_year", "what"),
             "Keep one of the rows in filed_lines.csv.",
+        ),
+        items(
+            about(signed), "filed_line_sign", "blocking",
+            pl.format("{}: {} as filed ({}) is a loss that is entered as a gain", "tax_year", "what", "amount"),
+            "The form prints losses in brackets: enter the amount with a minus in filed_lines.csv.", pl.col("amount"),
         ),
         items(
             of_primary(outs.filter("asked"), members), "filed_carryover_not_stated", "warning",

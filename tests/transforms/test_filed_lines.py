@@ -199,6 +199,16 @@ def test_filed_figures_stand_and_say_so_the_others_are_computed() -> None:
     assert house.asked() == [("filed_carryover_not_stated", 2023), ("filed_line_unknown", 2023)]
 
 
+def test_a_loss_entered_without_its_brackets_is_asked() -> None:
+    """Schedule D line 21 prints (3,000): filed as 3000 beside a line 16 of −18,000 it would read as a gain."""
+    house = House(
+        LOSS, [(2023, "Schedule D", "16", -18000), (2023, "Schedule D", "21", 3000), (2023, "Schedule D", "6", 5)]
+    )
+    assert house.asked().count(("filed_line_sign", 2023)) == 2
+    right = House(LOSS, [(2023, "Schedule D", "16", -18000), (2023, "Schedule D", "21", -3000)])
+    assert ("filed_line_sign", 2023) not in right.asked()
+
+
 def test_without_a_filed_tax_the_change_is_that_of_lines_7_and_15() -> None:
     """Filed line 7 −1,000: taxable 80,000 − 1,000 − 13,850 = 65,150, by the table 5,147 + 22 % × 20,450 = 9,646; now 9,206."""
     house = House(LOSS, [(2023, "Schedule D", "7", -1000), (2023, "Schedule D", "15", 0)])
