@@ -24,7 +24,6 @@ PUBLISHED: Mapping[str, Model] = {
     "lot_moves": tax.LotMoves,
     "lot_conversions": tax.LotConversions,
     "basis_splits": tax.BasisSplits,
-    "book_balance": tax.BookBalance,
     "gains": tax.Gains,
     "wash_sales": tax.WashSales,
     "open_lots": tax.OpenLots,
