@@ -142,11 +142,8 @@ def _orphans(
     """Records that name no filing, filings of a year that was not over, and years between filed ones."""
     early = filed_years.filter(pl.col("filed_at").dt.year() <= pl.col("tax_year"))
     lone_lines = filed_lines.join(filed_years, on=[*RETURN, "version"], how="anti").unique(RETURN)
-    versions = people.select(*OWNER, "version")
     dated = filed_lots.filter(pl.col("version").is_not_null()).join(people, on=OWNER, how="semi")
-    elsewhere = dated.join(versions, on=[*OWNER, "version"], how="anti").join(
-        _all_versions(filed_years, members), on=[*OWNER, "version"], how="anti"
-    )
+    elsewhere = dated.join(_all_versions(filed_years, members), on=[*OWNER, "version"], how="anti")
     lone_lots = pl.concat([filed_lots.join(people, on=OWNER, how="anti"), elsewhere]).unique(OWNER)
     span = people.group_by("taxpayer_id").agg(first=pl.col("tax_year").min(), last=pl.col("tax_year").max())
     years = span.with_columns(tax_year=pl.int_ranges("first", pl.col("last") + 1)).explode("tax_year")

@@ -16,11 +16,9 @@ looked at again).
 
 from __future__ import annotations
 
-import gc
 from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, timedelta
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -30,6 +28,7 @@ import polars as pl
 from schemas.fields import MONEY, QUANTITY, UNTAXED
 from schemas.gate import conform, empty
 from schemas.tax import Gains, LossAtRisk, WashedLots, WashSales
+from transforms.collector import no_garbage
 from transforms.exact import from_ints, share, to_ints
 from transforms.holding import long_term_from, term
 from transforms.law.wash_sale_rules import DEFAULT_CLASS, Rule
@@ -46,7 +45,6 @@ LOST = ("ira", "hsa")
 TRUST_SHARE_TOPIC = "trust_share_wash_sale"
 _PURCHASE = pl.format("{} {}", "acquisition_event_id", "date_acquired")
 """Names a purchase, whatever the lots of its units are called (an event may tell of purchases of several days)."""
-_DAY = 86_400_000_000
 _LONG_HELD = 366
 """Days that inherited property counts as held at least (IRC 1223(9))."""
 
@@ -149,22 +147,10 @@ def wash(pieces: pl.DataFrame, books: Books) -> Washed:
     spouses = frozenset(books.couples.select("taxpayer_id", "spouse_id", "tax_year").iter_rows())
     sales, bought = _sales(rows), _replacements(lots)
     descent = _descent(rows.filter("subject"), books)
-    with _no_garbage():
+    with no_garbage():
         for key, group in groupby(sales, key=lambda sale: sale.group):
             _Family(bought.pop(key, []), spouses, descent, out).run(group)
     return Washed(_gains(untouched, out.parts), _matches(untouched, lots, out.matches), _held(lots, out.held))
-
-
-@contextmanager
-def _no_garbage() -> Iterator[None]:
-    """Pauses the collector of reference cycles: the walk makes millions of small objects and no cycle."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _work(pieces: pl.DataFrame, books: Books) -> tuple[pl.DataFrame, pl.DataFrame] | None:

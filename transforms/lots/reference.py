@@ -7,16 +7,15 @@ conversions make, which only this engine knows.
 
 from __future__ import annotations
 
-import gc
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from heapq import heapify, heappop, heappush
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from schemas.fields import METHODS
+from transforms.collector import no_garbage
 from transforms.exact import share
 from transforms.lots import kernel
 from transforms.lots.kernel import Found, Program
@@ -81,7 +80,7 @@ def run(program: Program, groups: Iterable[int], names: Names) -> Answer:
     out = _Out(len(names.keys))
     rows = _Columns(program)
     failed = []
-    with _no_garbage():
+    with no_garbage():
         for group in groups:
             mark = out.mark()
             try:
@@ -90,18 +89,6 @@ def run(program: Program, groups: Iterable[int], names: Names) -> Answer:
                 out.back_to(mark)
                 failed.append((group, type(error).__name__))
     return Answer(out.found(), out.derived, out.conversions, failed)
-
-
-@contextmanager
-def _no_garbage() -> Iterator[None]:
-    """Pauses the collector of reference cycles: a book makes millions of small objects and no cycle."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 # --- lots, slots, pools -------------------------------------------------------------------------------------------
