@@ -182,6 +182,7 @@ class _Found(NamedTuple):
     account_id: str
     taxpayer_id: str
     address: str | None
+    time_zone: str | None
     path: Path
     file_id: str
     fault: str | None
@@ -204,7 +205,7 @@ def take_in(night: Night, account_facts: pl.DataFrame, files: pl.DataFrame) -> d
     read, kept = [], []
     for one in found:
         key, shown = (one.account_id, one.file_id), _shown(one.path.relative_to(night.folder))
-        context = Context(one.account_id, one.file_id, one.address, _plain(one.path.name))
+        context = Context(one.account_id, one.file_id, one.address, _plain(one.path.name), one.time_zone)
         before = held.get(key)
         if before and _holds(before, context) and (key not in doubles or before["status"] == "empty"):
             kept.append({**before, "path": shown})
@@ -223,8 +224,8 @@ def take_in(night: Night, account_facts: pl.DataFrame, files: pl.DataFrame) -> d
 def _found(folder: Path, account_facts: pl.DataFrame) -> list[_Found]:
     """The files of all accounts; of several names of the same bytes the one that states a time zone, then the first."""
     found: dict[tuple[str, str], _Found] = {}
-    for account, taxpayer, address in (
-        account_facts.select("account_id", "taxpayer_id", "address").sort("account_id").iter_rows()
+    for account, taxpayer, address, zone in (
+        account_facts.select("account_id", "taxpayer_id", "address", "time_zone").sort("account_id").iter_rows()
     ):
         paths = _listing(folder / "intake" / account)[0]
         for path in sorted(paths, key=lambda path: utc_offset(path.name) is None):
@@ -233,7 +234,7 @@ def _found(folder: Path, account_facts: pl.DataFrame) -> list[_Found]:
             except OSError as error:
                 # nobody knows its bytes: it goes under the hash of its name
                 file_id, fault = hashlib.sha256(os.fsencode(path.relative_to(folder))).hexdigest(), _reason(error)
-            found.setdefault((account, file_id), _Found(account, taxpayer, address, path, file_id, fault))
+            found.setdefault((account, file_id), _Found(account, taxpayer, address, zone, path, file_id, fault))
     return list(found.values())
 
 

@@ -34,6 +34,7 @@ class AccountFacts(Table):
     treatment: str = pa.Field(isin=TREATMENTS)
     wallet: str
     address: str = pa.Field(nullable=True)
+    time_zone: str = pa.Field(nullable=True)
     only_method: str = pa.Field(nullable=True, isin=METHODS)
     entity: str = pa.Field(isin=ENTITIES)
     taxable: bool

@@ -25,12 +25,16 @@ _TOO_LATE = pl.datetime(2100, 1, 1, time_zone="UTC")
 
 
 class Context(NamedTuple):
-    """What a reading depends on beside the bytes."""
+    """What a reading depends on beside the bytes.
+
+    `time_zone` is the account's in accounts.csv: the clock of files whose times name none.
+    """
 
     account_id: str
     file_id: str
     address: str | None = None
     file_name: str = ""
+    time_zone: str | None = None
 
 
 class Parsed(NamedTuple):
@@ -50,7 +54,10 @@ class Source:
     family describe the same facts and share group keys. A row key that is the source's own id of the fact, which never
     repeats, begins with `id:`. `regroup` sets the group keys that only all deduplicated legs of the family tell; `nets`
     says that a group's legs of one asset are netted. `may_lack` names the last column, in small letters, where genuine
-    rows leave it out.
+    rows leave it out. `depends` says what of the context a reading hangs on beside the address, as text: a file is read
+    again when it changes. `checks` is the family whose facts this one states again (Kraken's trades those of its
+    ledgers): where an account has both, that one is the ledger and this one is compared with it. A report that is only
+    ever compared, for it states results and no facts (a gain and loss report), is `only_checks`.
     """
 
     name: str
@@ -61,6 +68,14 @@ class Source:
     regroup: Callable[[pl.DataFrame], pl.DataFrame] | None = None
     nets: bool = False
     may_lack: str | None = None
+    depends: Callable[[Context], str | None] = lambda _: None
+    checks: str | None = None
+    only_checks: bool = False
+
+
+def of_zone(context: Context) -> str | None:
+    """`Source.depends` of a format whose times are on the account's clock."""
+    return context.time_zone
 
 
 def find_header(head: Sequence[Sequence[str]], fits: Callable[[list[str]], bool]) -> int | None:
@@ -149,6 +164,22 @@ def utc_time(text: pl.Expr, *formats: str) -> pl.Expr:
     """The instant that the first fitting strptime format reads; a time without an offset is UTC."""
     readings = [text.str.to_datetime(f, strict=False, time_unit="us", time_zone="UTC") for f in formats]
     return pl.coalesce(readings).cast(INSTANT)
+
+
+def local_time(text: pl.Expr, zone: str | None, *formats: str) -> pl.Expr:
+    """The instant of a time without an offset on the clock of `zone`; null where the zone is not known.
+
+    An hour that the clock skips is null; of one that it shows twice the first counts.
+    """
+    if zone is None:
+        return pl.lit(None, INSTANT)
+    readings = [text.str.to_datetime(f, strict=False, time_unit="us") for f in formats]
+    local = pl.coalesce(readings).dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    return local.dt.convert_time_zone("UTC").cast(INSTANT)
+
+
+ZONE_ASKED = "a time zone: the file's times name none; set time_zone of the account in accounts.csv"
+"""`time_expected` of a row whose time is on a clock that nobody named."""
 
 
 def usd(value: pl.Expr) -> pl.Expr:

@@ -73,6 +73,11 @@ def utc_offset(file_name: str) -> int | None:
     return -minutes if found["sign"] == "-" else minutes
 
 
+def _zone(context: Context) -> str | None:
+    offset = utc_offset(context.file_name)
+    return None if offset is None else str(offset)
+
+
 def parse(rows: pl.DataFrame, context: Context) -> Parsed:
     """One leg a row, signed.
 
@@ -259,4 +264,5 @@ SOURCE = Source(
     family="binance_statement",
     regroup=regroup,
     may_lack="remark",
+    depends=_zone,
 )

@@ -27,6 +27,10 @@ SOURCES = (
 """Every format, in the order in which a file is tried."""
 REGROUP = {source.family: source.regroup for source in SOURCES if source.regroup is not None}
 """By `Legs.source`: what completes the group keys of all deduplicated legs of that source."""
+CHECKS = {source.family: source.checks for source in SOURCES if source.checks is not None}
+"""By `Legs.source`: the family whose facts it states again."""
+ONLY_CHECKS = frozenset(source.family for source in SOURCES if source.only_checks)
+"""Values of `Legs.source` that are compared and never booked."""
 NETTED = frozenset(source.family for source in SOURCES if source.nets)
 """Values of `Legs.source` whose groups are netted by asset."""
 
@@ -62,9 +66,9 @@ def read_file(data: bytes, context: Context) -> Reading:
 
 
 def parser_version(source: Source, context: Context) -> str:
-    """What a reading by `source` depended on beside the bytes: its version, the account's address, the name's zone."""
-    zone = binance.utc_offset(context.file_name) if source is binance.SOURCE else None
-    return f"{source.name}:{source.version}:{context.address or ''}" + (f":{zone}" if zone is not None else "")
+    """What a reading by `source` depended on beside the bytes: its version, the account's address, what else it says."""
+    more = source.depends(context)
+    return f"{source.name}:{source.version}:{context.address or ''}" + (f":{more}" if more is not None else "")
 
 
 def reading_key(context: Context) -> str:
