@@ -580,10 +580,16 @@ INPUTS: Mapping[str, Input] = {
 
 @dataclass(frozen=True)
 class PlatformCost:
-    """What a trade costs on a platform, in basis points of its value."""
+    """What a trade costs on a platform: basis points of its value, and dollars a trade; no trade is below `minimum_trade`.
+
+    `slippage_bp` is what the price moves against each of the two trades.
+    """
 
     fee_bp: Decimal
     spread_bp: Decimal
+    slippage_bp: Decimal = Decimal(0)
+    fixed_fee: Decimal = Decimal(0)
+    minimum_trade: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True)
@@ -601,6 +607,7 @@ class FirmSettings:
     discount_rate: Decimal = Decimal("0.05")
     horizon_years: int = 10
     holding_years: int = 5
+    early_sale_chance: Decimal = Decimal(0)
     min_rebuy_hours: int = 24
     max_price_age_days: int = 3
     form_1099_tolerance: Decimal = Decimal("0.01")

@@ -446,7 +446,8 @@ def problem_items(problems: pl.DataFrame) -> pl.DataFrame:
 _TOP = {"name", "time_zone", "as_of", "group", "assumptions", "positions", "alerts", "law"}
 _WHOLE = ("horizon_years", "holding_years", "min_rebuy_hours", "max_price_age_days")
 _ASSUMPTIONS = (*_WHOLE, "discount_rate", "platforms")
-_TOLERANCE = "form_1099_tolerance"
+_TOLERANCE, _EARLY = "form_1099_tolerance", "early_sale_chance"
+_COSTS, _MORE_COSTS = ("fee_bp", "spread_bp"), ("slippage_bp", "fixed_fee", "minimum_trade")
 
 
 def read_settings(document: Mapping[str, Any]) -> FirmSettings:
@@ -500,7 +501,7 @@ def _settings(document: Mapping[str, Any]) -> tuple[FirmSettings, pl.DataFrame]:
 def _assumptions(stated: Mapping[str, Any], need: Callable[[bool, str, object, str], None]) -> dict[str, Any]:
     """The section [assumptions] as fields of `FirmSettings`; `need` notes what is wrong."""
     for key in stated:
-        known = (*_ASSUMPTIONS, _TOLERANCE)
+        known = (*_ASSUMPTIONS, _TOLERANCE, _EARLY)
         need(key in known, f"assumptions.{key}", "unknown key", f"one of: {', '.join(known)}")
     given: dict[str, Any] = {key: stated[key] for key in _WHOLE if key in stated}
     for key, value in given.items():
@@ -511,15 +512,25 @@ def _assumptions(stated: Mapping[str, Any], need: Callable[[bool, str, object, s
     if _TOLERANCE in stated:
         given[_TOLERANCE] = _rate(stated[_TOLERANCE], Decimal(100))
         need(given[_TOLERANCE] is not None, f"assumptions.{_TOLERANCE}", stated[_TOLERANCE], "0 to 100 dollars")
+    if _EARLY in stated:
+        given[_EARLY] = _rate(stated[_EARLY], Decimal(1))
+        need(given[_EARLY] is not None, f"assumptions.{_EARLY}", stated[_EARLY], "0 to 1")
     given["platforms"] = {}
     for platform, cost in stated.get("platforms", {}).items():
-        whole = isinstance(cost, Mapping) and set(cost) == {"fee_bp", "spread_bp"}
-        rates = [_rate(cost[key], Decimal(10_000)) for key in ("fee_bp", "spread_bp")] if whole else []
-        fine = len(rates) == 2 and None not in rates
-        need(fine, f"assumptions.platforms.{platform}", cost, "fee_bp and spread_bp, each 0 to 10000 basis points")
+        whole = isinstance(cost, Mapping) and {*_COSTS} <= {*cost} <= {*_COSTS, *_MORE_COSTS}
+        rates = {key: _rate(cost[key], Decimal(10_000)) for key in cost} if whole else {}
+        known = {key: rate for key, rate in rates.items() if rate is not None}
+        fine = whole and len(known) == len(rates)
+        need(fine, f"assumptions.platforms.{platform}", cost, _PLATFORM)
         if fine:
-            given["platforms"][platform.lower()] = PlatformCost(*[rate for rate in rates if rate is not None])
+            given["platforms"][platform.lower()] = PlatformCost(**known)
     return given
+
+
+_PLATFORM = (
+    "fee_bp and spread_bp, and if need be slippage_bp, each 0 to 10000 basis points; fixed_fee and minimum_trade, each 0 "
+    "to 10000 dollars"
+)
 
 
 def _bills(law: Mapping[str, Any], need: Callable[[bool, str, object, str], None]) -> Mapping[str, Mapping[str, Any]]:

@@ -1,29 +1,31 @@
-"""Valuation: what selling given losses tonight is worth to a return, now and in later years. Lots are not known here."""
+"""Valuation: what selling given lots tonight is worth to a return, now and in later years. Lots are not known here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from decimal import ROUND_HALF_UP, Decimal
+from typing import NamedTuple
 
 import numpy as np
 
 from schemas.inputs import FirmSettings
 from transforms.law.parameters import Ints
+from transforms.law.states import NOWHERE, state_tax
 from transforms.law.tax import Assessment, Returns, assess
 
 CHUNK = 20_000
 """Candidates assessed at a time: the arrays of one call stay in the processor's cache."""
 _MILLS = 1000  # present values are carried in thousandths of a cent
+_BASIS_POINTS = 10_000
 
 
 @dataclass(frozen=True)
 class Sales:
-    """Sets of lots that could be sold tonight: int64 arrays of one length, cents, every amount positive.
+    """Sets of lots that could be sold tonight: int64 arrays of one length, cents; losses positive, gains negative.
 
     `row` is the return (its place in tonight's `Returns`). `collectible_loss` is a part of `long_loss`.
-    `basis_given_up` is the basis for gain less the value: what a later sale at the old price would gain more;
-    `collectible_given_up` is the part of it that the 28 % rate would take.
+    `basis_given_up` is the basis for gain less the value: what a later sale at the old price would gain more (a gain
+    realized tonight raises the basis: negative); `collectible_given_up` is the part of it that the 28 % rate would take.
     """
 
     row: Ints
@@ -39,7 +41,9 @@ class Sales:
 class Worth:
     """What each set of sales is worth: int64 arrays, cents; savings positive, costs positive.
 
-    net_benefit = regular_saved + amt_saved + niit_saved + carryforward_value - later_tax_cost - trading_cost.
+    net_benefit = regular_saved + amt_saved + niit_saved + state_saved + carryforward_value - later_tax_cost
+    - restarted_clock_cost - trading_cost. The taxes before and after are federal; `state_saved` is an estimate, 0 where
+    the state's tax is not covered.
     """
 
     tax_before: Ints
@@ -47,14 +51,24 @@ class Worth:
     regular_saved: Ints
     amt_saved: Ints
     niit_saved: Ints
+    state_saved: Ints
     short_term_out_before: Ints
     short_term_out_after: Ints
     long_term_out_before: Ints
     long_term_out_after: Ints
     carryforward_value: Ints
     later_tax_cost: Ints
+    restarted_clock_cost: Ints
     trading_cost: Ints
     net_benefit: Ints
+
+
+class Year(NamedTuple):
+    """A later year of each return: its federal and state tax, and the carryovers out of it."""
+
+    tax: Ints
+    short_out: Ints
+    long_out: Ints
 
 
 def later_year(tonight: Returns, ordinary: Ints, gains: Ints) -> Returns:
@@ -83,22 +97,36 @@ def later_year(tonight: Returns, ordinary: Ints, gains: Ints) -> Returns:
 class Outlook:
     """The returns of tonight, a later year of each, and what happens without any sale.
 
-    `before` is tonight's tax, `without` the federal tax of each later year while tonight's carryover is used up.
+    `home` is each return's state as `law.states` numbers it, `before` tonight's federal tax and `state_before` the
+    state's. `without` are the later years while tonight's carryover is used up.
     """
 
     tonight: Returns
     later: Returns
     settings: FirmSettings
+    home: Ints
     before: Assessment
-    without: tuple[Ints, ...]
+    state_before: Ints
+    without: tuple[Year, ...]
 
 
-def outlook(tonight: Returns, later: Returns, settings: FirmSettings) -> Outlook:
-    """The world without a sale: `horizon_years` years like `later`, the carryovers used in them as the law says."""
+def outlook(tonight: Returns, later: Returns, settings: FirmSettings, home: Ints | None = None) -> Outlook:
+    """The world without a sale: `horizon_years` years like `later`, the carryovers used in them as the law says.
+
+    Args:
+        tonight: this year's returns.
+        later: a later year of each (`later_year`).
+        settings: the firm's assumptions.
+        home: index of the state of each (`law.states.BOOK`); none: no state's tax counts.
+    """
+    home = np.full(tonight.status.size, NOWHERE) if home is None else home
     before = assess(tonight)
-    nothing = np.zeros_like(later.ordinary)
-    years = _future(later, before, nothing, nothing, settings)
-    return Outlook(tonight, later, settings, before, tuple(year.federal_tax for year, _ in years))
+    without: list[Year] = []
+    last = Year(before.federal_tax, before.short_term_out, before.long_term_out)
+    for _ in range(settings.horizon_years):
+        last = _assessed(_carried(later, last), home)
+        without.append(last)
+    return Outlook(tonight, later, settings, home, before, _state(tonight, before, home), tuple(without))
 
 
 def evaluate(view: Outlook, sales: Sales) -> Worth:
@@ -107,7 +135,9 @@ def evaluate(view: Outlook, sales: Sales) -> Worth:
     With the sale there is more carryover to use (`carryforward_value`), and in year `holding_years` the units bought
     back are sold at the old price, with a long-term gain of `basis_given_up` beside the carryover then left
     (`later_tax_cost`: the difference to never selling them, in that year and after it). A `holding_years` beyond the
-    horizon means that they are never sold (IRC 1014). Carryover left at the horizon counts nothing.
+    horizon means that they are never sold (IRC 1014). `restarted_clock_cost`: with the chance `early_sale_chance` they
+    are sold within a year of the purchase instead, in the first later year at short-term rates (IRC 1222). Carryover
+    left at the horizon counts nothing.
     """
     starts = range(0, max(1, sales.row.size), CHUNK)
     parts = [_evaluate(view, _slice(sales, start)) for start in starts]
@@ -115,63 +145,88 @@ def evaluate(view: Outlook, sales: Sales) -> Worth:
 
 
 def _evaluate(view: Outlook, sales: Sales) -> Worth:
-    row, before = sales.row, view.before
+    row, before, rate = sales.row, view.before, view.settings.discount_rate
     start = _take(view.tonight, row)
-    after = assess(
-        replace(
-            start,
-            short_term=start.short_term - sales.short_loss,
-            long_term=start.long_term - sales.long_loss,
-            gain_28=start.gain_28 - sales.collectible_loss,
-        )
+    sold = replace(
+        start,
+        short_term=start.short_term - sales.short_loss,
+        long_term=start.long_term - sales.long_loss,
+        gain_28=start.gain_28 - sales.collectible_loss,
     )
-    years = list(
-        _future(_take(view.later, row), after, sales.basis_given_up, sales.collectible_given_up, view.settings)
-    )
-    if_kept = [base[row] - kept.federal_tax for base, (kept, _) in zip(view.without, years, strict=True)]
-    if_sold = [base[row] - sold.federal_tax for base, (_, sold) in zip(view.without, years, strict=True)]
-    nothing = [np.zeros_like(row)]  # a horizon of no years
-    carryforward_value = present_value(if_kept or nothing, view.settings.discount_rate)
+    after = assess(sold)
+    state_saved = view.state_before[row] - _state(sold, after, view.home[row])
+    carryforward_value = present_value(_savings(view, sales, after, sale_year=None), rate)
     # rounded once, so that sets with the same taxes tie to the cent: the cost is the difference
-    later_value = present_value(if_sold or nothing, view.settings.discount_rate)
-    saved = before.federal_tax[row] - after.federal_tax
+    later_value = present_value(_savings(view, sales, after, sale_year=max(1, view.settings.holding_years)), rate)
+    points = _points(view.settings.early_sale_chance)
+    restarted = np.zeros_like(row)
+    if points:
+        early = present_value(_savings(view, sales, after, sale_year=1, short=True), rate)
+        restarted = _half_up((later_value - early) * points, _BASIS_POINTS)
+    saved = before.federal_tax[row] - after.federal_tax + state_saved
     return Worth(
         tax_before=before.federal_tax[row],
         tax_after=after.federal_tax,
         regular_saved=before.regular_tax[row] - after.regular_tax,
         amt_saved=before.amt[row] - after.amt,
         niit_saved=before.niit[row] - after.niit,
+        state_saved=state_saved,
         short_term_out_before=before.short_term_out[row],
         short_term_out_after=after.short_term_out,
         long_term_out_before=before.long_term_out[row],
         long_term_out_after=after.long_term_out,
         carryforward_value=carryforward_value,
         later_tax_cost=carryforward_value - later_value,
+        restarted_clock_cost=restarted,
         trading_cost=sales.trading_cost,
-        net_benefit=saved + later_value - sales.trading_cost,
+        net_benefit=saved + later_value - restarted - sales.trading_cost,
     )
 
 
-def _future(
-    later: Returns, first: Assessment, given_up: Ints, collectible: Ints, settings: FirmSettings
-) -> Iterator[tuple[Assessment, Assessment]]:
-    """Each later year twice: with the units bought back kept for good, and with them sold in year `holding_years`."""
-    kept = sold = first
-    sale_year = max(1, settings.holding_years)
-    for year in range(1, settings.horizon_years + 1):
-        kept = _next(later, kept)
-        if year < sale_year or not given_up.any():
-            sold = kept
-        elif year == sale_year:
-            sale = replace(later, long_term=later.long_term + given_up, gain_28=later.gain_28 + collectible)
-            sold = _next(sale, sold)
-        else:
-            sold = _next(later, sold)
-        yield kept, sold
+def _savings(view: Outlook, sales: Sales, after: Assessment, sale_year: int | None, *, short: bool = False) -> list[Ints]:
+    """What each later year's tax is less than without the sales, the units bought back sold in `sale_year`.
+
+    A year is computed only for the sets whose carryover differs from that without a sale, or that sell in it.
+    """
+    row, last = sales.row, Year(after.federal_tax, after.short_term_out, after.long_term_out)
+    base = Year(view.before.federal_tax, view.before.short_term_out, view.before.long_term_out)
+    saved = []
+    for year, without in enumerate(view.without, 1):
+        differs = (last.short_out != base.short_out[row]) | (last.long_out != base.long_out[row])
+        sells = (sales.basis_given_up != 0) & (year == sale_year)
+        some = np.flatnonzero(differs | sells)
+        of = row[some]
+        one = _carried(_take(view.later, of), Year(*(field[some] for field in last)))
+        if year == sale_year:
+            one = _with_later_sale(one, sales.basis_given_up[some], sales.collectible_given_up[some], short=short)
+        found = _assessed(one, view.home[of])
+        last = Year(*(field[row] for field in without))
+        for field, value in zip(last, found, strict=True):
+            field[some] = value
+        saved.append(without.tax[row] - last.tax)
+        base = without
+    return saved or [np.zeros_like(row)]  # a horizon of no years
 
 
-def _next(later: Returns, last: Assessment) -> Assessment:
-    return assess(replace(later, short_term_carry_in=last.short_term_out, long_term_carry_in=last.long_term_out))
+def _with_later_sale(year: Returns, given_up: Ints, collectible: Ints, *, short: bool) -> Returns:
+    if short:
+        return replace(year, short_term=year.short_term + given_up)
+    return replace(year, long_term=year.long_term + given_up, gain_28=year.gain_28 + collectible)
+
+
+def _carried(later: Returns, last: Year) -> Returns:
+    return replace(later, short_term_carry_in=last.short_out, long_term_carry_in=last.long_out)
+
+
+def _assessed(returns: Returns, home: Ints) -> Year:
+    found = assess(returns)
+    return Year(found.federal_tax + _state(returns, found, home), found.short_term_out, found.long_term_out)
+
+
+def _state(returns: Returns, assessment: Assessment, home: Ints) -> Ints:
+    if not np.any(home != NOWHERE):
+        return np.zeros_like(assessment.federal_tax)
+    return state_tax(returns, assessment, home).tax
 
 
 def present_value(amounts: list[Ints], rate: Decimal) -> Ints:
@@ -180,12 +235,16 @@ def present_value(amounts: list[Ints], rate: Decimal) -> Ints:
     Discounted one year at a time from the last, kept to a thousandth of a cent, rounded to cents once at the end, in
     integers throughout, halves away from zero.
     """
-    points = int((rate * 10_000).to_integral_value(ROUND_HALF_UP))
+    points = _points(rate)
     value = np.zeros_like(amounts[0])
     for amount in reversed(amounts):
         value = value + amount * _MILLS
-        value = value - _half_up(value * points, 10_000 + points)
+        value = value - _half_up(value * points, _BASIS_POINTS + points)
     return _half_up(value, _MILLS)
+
+
+def _points(rate: Decimal) -> int:
+    return int((rate * _BASIS_POINTS).to_integral_value(ROUND_HALF_UP))
 
 
 def _half_up(numerator: Ints, denominator: int) -> Ints:
