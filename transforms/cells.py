@@ -29,7 +29,10 @@ MOST_CELLS = 1_000
 """Cells looked at for one problem; what is then left open counts in the gap."""
 SMALLEST = 50
 """Cents: an edge that is not cut any more."""
+BESIDE, A_FEW = 100, 5
+"""Cents: how near a bend a point is put on it, and how much it may cost (less than the rounding of the taxes)."""
 HALVED = 10.0
+"""How soon a bent cell below the best is halved rather than looked into."""
 _PROBE, _CLOSE = 1 / 8, 1 / 64
 _STEPS = tuple(10**power * digit for power in (6, 5, 4, 3, 2, 1, 0) for digit in (5, 2, 1))
 _STRIDES = 8
@@ -91,6 +94,8 @@ class Domain(NamedTuple):
     short: Ints
     """(problem, coordinate), each row ascending: its ends, zero, and bends."""
     long: Ints
+    total: Ints
+    """(problem, coordinate): sums of both where the law bends: a point within a dollar of one is put on it."""
 
 
 class Cells(NamedTuple):
@@ -127,6 +132,7 @@ def maximise(domain: Domain, benefit: Benefit, costs: Costs, known: Found | None
     while search.round():
         pass
     search.climb()
+    search.tidy(domain)
     return search.result()
 
 
@@ -137,9 +143,14 @@ class _Search:
         self.benefit, self.costs, self.forced = benefit, costs, known is not None
         problems = np.arange(domain.short.shape[0])
         zero = np.zeros_like(problems)
-        start = Found(zero.copy(), zero.copy(), benefit(problems, zero, zero, zero).astype(np.float64), np.full(zero.size, -np.inf))
+        start = Found(
+            zero.copy(),
+            zero.copy(),
+            benefit(problems, zero, zero, zero).astype(np.float64),
+            np.full(zero.size, -np.inf),
+        )
         self.best = known or start
-        self.ends = [(of[:, 0].astype(np.float64), of[:, -1].astype(np.float64)) for of in domain]
+        self.ends = [(of[:, 0].astype(np.float64), of[:, -1].astype(np.float64)) for of in domain[:2]]
         self.queue, self.bounds = _none(), np.zeros(0)
         self.looked_at = np.zeros(problems.size, np.int64)
         self.linear: list[Cells] = []
@@ -198,9 +209,31 @@ class _Search:
                 before = self.best.value[left].copy()
                 short, long = (self.best[k][left, None] + step * _DIRECTIONS[None, :, k] for k in (0, 1))
                 ends = zip((short, long), self.ends, strict=True)
-                self.try_points(left, *(np.clip(at, low[left, None], high[left, None]) for at, (low, high) in ends))
+                short, long = (np.clip(at, low[left, None], high[left, None]) for at, (low, high) in ends)
+                self.try_points(left, short, long)
                 if not np.any(self.best.value[left] > before):
                     break
+
+    def tidy(self, domain: Domain) -> None:
+        """Put a best point on the bend of the law that it stands beside: roundings of taxes push it off by cents."""
+        if self.forced:
+            return
+        problems, nothing = np.arange(self.best.value.size), np.zeros_like(self.best.short)
+        for bends, moves in ((domain.short, (0,)), (domain.long, (1,)), (domain.total, (0, 1))):
+            for bend in bends.T:
+                best: tuple[Ints, Ints] = self.best.short, self.best.long
+                stands = best[0] + best[1] if len(moves) == 2 else best[moves[0]]
+                off = np.where(np.abs(bend - stands) <= BESIDE, bend - stands, 0)
+                for move in moves:
+                    to: list[Ints] = [best[k] + (off if k == move else nothing) for k in (0, 1)]
+                    low, high = self.ends[move]
+                    had = self.benefit(problems, to[0], to[1], to[0] + to[1])
+                    value = had - sum(self.costs.of(problems, to[k].astype(np.float64), k) for k in (0, 1))
+                    fine = (off != 0) & (to[move] >= low) & (to[move] <= high) & (value >= self.best.value - A_FEW)
+                    for k in (0, 1):
+                        best[k][fine] = to[k][fine]
+                    self.best.value[fine] = value[fine]
+                    off = np.where(fine, 0, off)
 
     def bound(self, cells: Cells) -> Floats:
         """What no point of a cell can exceed: all its loss for the least basis given up and the least cost."""
@@ -230,15 +263,15 @@ class _Search:
     def try_points(self, problem: Ints, short: Floats, long: Floats, benefit: Ints | None = None) -> None:
         """Take what is better than the best so far; of equals (to a cent) the smaller sale."""
         width = short.shape[1]
-        of, s, l = np.repeat(problem, width), np.rint(short.ravel()), np.rint(long.ravel())
-        whole = s.astype(np.int64), l.astype(np.int64)
+        of, shorts, longs = np.repeat(problem, width), np.rint(short.ravel()), np.rint(long.ravel())
+        whole = shorts.astype(np.int64), longs.astype(np.int64)
         had = self.benefit(of, *whole, whole[0] + whole[1]) if benefit is None else benefit.ravel()
-        value = had - self.costs.of(of, s, 0) - self.costs.of(of, l, 1)
-        order = np.lexsort((np.abs(s) + np.abs(l), -np.round(value), of))
+        value = had - self.costs.of(of, shorts, 0) - self.costs.of(of, longs, 1)
+        order = np.lexsort((np.abs(shorts) + np.abs(longs), -np.round(value), of))
         first = order[np.r_[True, of[order][1:] != of[order][:-1]]] if of.size else order
         size = np.abs(self.best.short) + np.abs(self.best.long)
         at, new = of[first], value[first]
-        smaller = np.abs(s[first]) + np.abs(l[first]) < size[at]
+        smaller = np.abs(shorts[first]) + np.abs(longs[first]) < size[at]
         better = (new > self.best.value[at] + 1) | ((new >= self.best.value[at] - 0.5) & smaller)
         take, at = first[better], at[better]
         for field, values in zip(self.best[:3], (whole[0], whole[1], value), strict=True):
@@ -255,7 +288,7 @@ class _Probes(NamedTuple):
     """(cell, edge): where the slopes at its ends meet, as a part of it."""
 
     def take(self, which: Bools) -> _Probes:
-        return _Probes(*(field[which] for field in self))
+        return _Probes(self.straight[which], self.bend[which], self.place[which])
 
 
 def _probes(cells: Cells, benefit: Benefit) -> _Probes:
@@ -280,9 +313,7 @@ def _edge(cells: Cells, one: int, other: int, benefit: Benefit) -> tuple[Floats,
     start, end = (cells.benefit[:, corner].astype(np.float64) for corner in (one, other))
     near, far = (_on(cells, one, other, part, benefit) for part in (_PROBE, 1 - _PROBE))
     chord = end - start
-    bend = np.maximum(
-        np.abs(near.benefit - start - near.part * chord), np.abs(far.benefit - start - far.part * chord)
-    )
+    bend = np.maximum(np.abs(near.benefit - start - near.part * chord), np.abs(far.benefit - start - far.part * chord))
     with np.errstate(divide="ignore", invalid="ignore"):
         rising = np.where(near.part > 0, (near.benefit - start) / near.part, chord)
         falling = np.where(far.part < 1, (end - far.benefit) / (1 - far.part), chord)
@@ -295,7 +326,9 @@ def _edge(cells: Cells, one: int, other: int, benefit: Benefit) -> tuple[Floats,
                 if part == _CLOSE:
                     rising[some] = np.where(close.part > 0, (close.benefit - start[some]) / close.part, chord[some])
                 else:
-                    falling[some] = np.where(close.part < 1, (end[some] - close.benefit) / (1 - close.part), chord[some])
+                    falling[some] = np.where(
+                        close.part < 1, (end[some] - close.benefit) / (1 - close.part), chord[some]
+                    )
         meet = (chord - falling) / (rising - falling)
     least = np.where(on_far | on_near, 1e-4, 0.02)
     return bend, np.where(np.isfinite(meet) & (meet > least) & (meet < 1 - least), meet, 0.5)
@@ -323,17 +356,17 @@ def _on(cells: Cells, one: int, other: int, part: float | Floats, benefit: Benef
 def _plane(cells: Cells, short: Ints, long: Ints) -> Floats:
     """The value at a point of the plane through a cell's corners (of a flat cell: of its longest edge)."""
     slope_s, slope_l, flat = _slopes(cells)
-    value = cells.benefit[:, 0] + slope_s * (short - cells.short[:, 0]) + slope_l * (long - cells.long[:, 0])
-    if flat.any():
-        value = np.where(flat, _on_longest(cells, short, long), value)
-    return value
+    steps = slope_s * (short - cells.short[:, 0]) + slope_l * (long - cells.long[:, 0])
+    value: Floats = cells.benefit[:, 0].astype(np.float64) + steps
+    return np.where(flat, _on_longest(cells, short, long), value) if flat.any() else value
 
 
 def _slopes(cells: Cells) -> tuple[Floats, Floats, Bools]:
     """The slopes of the plane through a cell's corners by short and by long loss, and whether the cell is flat."""
-    s, l, f = (field.astype(np.float64) for field in cells[1:])
-    ds1, ds2, dl1, dl2 = s[:, 1] - s[:, 0], s[:, 2] - s[:, 0], l[:, 1] - l[:, 0], l[:, 2] - l[:, 0]
-    df1, df2 = f[:, 1] - f[:, 0], f[:, 2] - f[:, 0]
+    (ds1, ds2), (dl1, dl2), (df1, df2) = (
+        (field[:, 1] - field[:, 0], field[:, 2] - field[:, 0])
+        for field in (corners.astype(np.float64) for corners in cells[1:])
+    )
     area = ds1 * dl2 - ds2 * dl1
     flat = area == 0
     safe = np.where(flat, 1.0, area)
@@ -356,7 +389,9 @@ def _on_longest(cells: Cells, short: Ints, long: Ints) -> Floats:
     longer = np.abs(s1 - s0) >= np.abs(l1 - l0)
     whole = np.where(longer, s1 - s0, l1 - l0)
     gone = np.where(longer, short - s0, long - l0)
-    return f0 + (f1 - f0) * np.where(whole != 0, gone / np.where(whole == 0, 1, whole), 0.0)
+    part: Floats = np.where(whole != 0, gone / np.where(whole == 0, 1, whole), 0.0)
+    found: Floats = f0 + (f1 - f0) * part
+    return found
 
 
 def _cut(cells: Cells, probes: _Probes, benefit: Benefit) -> Cells:
@@ -403,7 +438,9 @@ def _cut_once(cells: Cells, probes: _Probes, benefit: Benefit) -> Cells:
 
 def _halved(cells: Cells, benefit: Benefit) -> Cells:
     """Every cell in two, from the middle of its longest edge."""
-    spans = [np.abs(cells.short[:, a] - cells.short[:, b]) + np.abs(cells.long[:, a] - cells.long[:, b]) for a, b in _EDGES]
+    spans = [
+        np.abs(cells.short[:, a] - cells.short[:, b]) + np.abs(cells.long[:, a] - cells.long[:, b]) for a, b in _EDGES
+    ]
     turned = _turned(cells, np.stack(spans, axis=1).argmax(axis=1))
     point = _bare(_on(turned, 0, 1, 0.5, benefit))
     corner = [_corner(turned, place) for place in range(3)]
@@ -459,8 +496,9 @@ def _none() -> Cells:
 
 
 def _longest(cells: Cells) -> Ints:
-    spans = [amounts.max(axis=1) - amounts.min(axis=1) for amounts in (cells.short, cells.long)]
-    return np.maximum(*spans)
+    short, long = (amounts.max(axis=1) - amounts.min(axis=1) for amounts in (cells.short, cells.long))
+    longest: Ints = np.maximum(short, long)
+    return longest
 
 
 def _first_cells(domain: Domain, benefit: Benefit) -> Cells:
@@ -494,7 +532,11 @@ def _best_of_linear(cells: Cells, costs: Costs) -> tuple[Floats, Floats]:
     for one, other in _EDGES:
         short, long, net = _best_on_edge(cells, costs, one, other)
         better = net > best
-        best_s, best_l, best = np.where(better, short, best_s), np.where(better, long, best_l), np.where(better, net, best)
+        best_s, best_l, best = (
+            np.where(better, short, best_s),
+            np.where(better, long, best_l),
+            np.where(better, net, best),
+        )
     return best_s, best_l
 
 

@@ -183,7 +183,9 @@ def _benefit(view: Outlook, sales: Sales) -> Ints:
     row, rate = sales.row, view.settings.discount_rate
     sold = _sold(view, sales)
     after = assess(sold)
-    saved = view.before.federal_tax[row] - after.federal_tax + view.state_before[row] - _state(sold, after, view.home[row])
+    saved = (
+        view.before.federal_tax[row] - after.federal_tax + view.state_before[row] - _state(sold, after, view.home[row])
+    )
     later = present_value(_savings(view, sales, after, max(1, view.settings.holding_years)), rate)
     return saved + later - _restarted(view, sales, after, later)
 
@@ -207,7 +209,9 @@ def _restarted(view: Outlook, sales: Sales, after: Assessment, later: Ints) -> I
     return _half_up((later - early) * points, _BASIS_POINTS)
 
 
-def _savings(view: Outlook, sales: Sales, after: Assessment, sale_year: int | None, *, short: bool = False) -> list[Ints]:
+def _savings(
+    view: Outlook, sales: Sales, after: Assessment, sale_year: int | None, *, short: bool = False
+) -> list[Ints]:
     """What each later year's tax is less than without the sales, the units bought back sold in `sale_year`.
 
     A year is computed only for the sets whose carryover differs from that without a sale, or that sell in it.
