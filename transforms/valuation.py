@@ -134,7 +134,8 @@ def evaluate(view: Outlook, sales: Sales) -> Worth:
 
     With the sale there is more carryover to use (`carryforward_value`), and in year `holding_years` the units bought
     back are sold at the old price, with a long-term gain of `basis_given_up` beside the carryover then left
-    (`later_tax_cost`: the difference to never selling them, in that year and after it). A `holding_years` beyond the
+    (`later_tax_cost`: the difference to never selling them, in that year and after it). Units sold at a gain tonight would
+    without it be sold at tonight's price in that year: the gain is then that of the world without the sale. A `holding_years` beyond the
     horizon means that they are never sold (IRC 1014). `restarted_clock_cost`: with the chance `early_sale_chance` they
     are sold within a year of the purchase instead, in the first later year at short-term rates (IRC 1222). Carryover
     left at the horizon counts nothing.
@@ -209,37 +210,67 @@ def _restarted(view: Outlook, sales: Sales, after: Assessment, later: Ints) -> I
     return _half_up((later - early) * points, _BASIS_POINTS)
 
 
-def _savings(
-    view: Outlook, sales: Sales, after: Assessment, sale_year: int | None, *, short: bool = False
-) -> list[Ints]:
-    """What each later year's tax is less than without the sales, the units bought back sold in `sale_year`.
+def _savings(view: Outlook, sales: Sales, after: Assessment, sale_year: int | None, *, short: bool = False) -> list[Ints]:
+    """What each later year's tax is less than without the sales, the units sold for good in `sale_year`.
+
+    Then the gain is more by the basis given up; where the sales raised the basis, it is the world without them that has
+    the gain.
+    """
+    lost, raised = (np.maximum(0, sign * sales.basis_given_up) for sign in (1, -1))
+    lost_28, raised_28 = (np.clip(sign * sales.collectible_given_up, 0, more) for sign, more in ((1, lost), (-1, raised)))
+    row = sales.row
+    start = Year(after.federal_tax, after.short_term_out, after.long_term_out)
+    sold = _path(view, row, start, _Sale(sale_year, lost, lost_28, short))
+    base = [Year(*(field[row] for field in without)) for without in view.without]
+    up = np.flatnonzero(raised > 0) if sale_year is not None else np.zeros(0, np.int64)
+    if up.size:
+        before = Year(*(field[row[up]] for field in _before(view)))
+        kept = _path(view, row[up], before, _Sale(sale_year, raised[up], raised_28[up], short=False))
+        for year, without in zip(kept, base, strict=True):
+            without.tax[up] = year.tax
+    saved = [without.tax - year.tax for without, year in zip(base, sold, strict=True)]
+    return saved or [np.zeros_like(row)]  # a horizon of no years
+
+
+class _Sale(NamedTuple):
+    """A later sale of each set: its year, the long-term gain (of `short`: short-term), the part taxed at 28 %."""
+
+    year: int | None
+    gain: Ints
+    gain_28: Ints
+    short: bool
+
+
+def _path(view: Outlook, row: Ints, start: Year, sale: _Sale) -> list[Year]:
+    """The later years of each set, from the carryovers of `start` on.
 
     A year is computed only for the sets whose carryover differs from that without a sale, or that sell in it.
     """
-    row, last = sales.row, Year(after.federal_tax, after.short_term_out, after.long_term_out)
-    base = Year(view.before.federal_tax, view.before.short_term_out, view.before.long_term_out)
-    saved = []
+    last, base, years = start, _before(view), []
     for year, without in enumerate(view.without, 1):
         differs = (last.short_out != base.short_out[row]) | (last.long_out != base.long_out[row])
-        sells = (sales.basis_given_up != 0) & (year == sale_year)
-        some = np.flatnonzero(differs | sells)
+        some = np.flatnonzero(differs | ((sale.gain != 0) & (year == sale.year)))
         of = row[some]
         one = _carried(_take(view.later, of), Year(*(field[some] for field in last)))
-        if year == sale_year:
-            one = _with_later_sale(one, sales.basis_given_up[some], sales.collectible_given_up[some], short=short)
+        if year == sale.year:
+            one = _with_later_sale(one, sale.gain[some], sale.gain_28[some], short=sale.short)
         found = _assessed(one, view.home[of])
         last = Year(*(field[row] for field in without))
         for field, value in zip(last, found, strict=True):
             field[some] = value
-        saved.append(without.tax[row] - last.tax)
+        years.append(last)
         base = without
-    return saved or [np.zeros_like(row)]  # a horizon of no years
+    return years
 
 
-def _with_later_sale(year: Returns, given_up: Ints, collectible: Ints, *, short: bool) -> Returns:
+def _before(view: Outlook) -> Year:
+    return Year(view.before.federal_tax, view.before.short_term_out, view.before.long_term_out)
+
+
+def _with_later_sale(year: Returns, gain: Ints, collectible: Ints, *, short: bool) -> Returns:
     if short:
-        return replace(year, short_term=year.short_term + given_up)
-    return replace(year, long_term=year.long_term + given_up, gain_28=year.gain_28 + collectible)
+        return replace(year, short_term=year.short_term + gain)
+    return replace(year, long_term=year.long_term + gain, gain_28=year.gain_28 + collectible)
 
 
 def _carried(later: Returns, last: Year) -> Returns:

@@ -22,14 +22,14 @@ from tests.transforms.harvest_cases import (
     settings,
     tonight,
 )
-from transforms import harvest, valuation
+from transforms import cells, harvest, valuation
 from transforms.valuation import Sales
 
 
 def plan(night: harvest.Tonight, *lots: dict[str, object], **more: pl.DataFrame) -> pl.DataFrame:
     """The chosen lots with the worth of each set, in cents."""
-    found = harvest.loss_lots(holdings(*lots), night, more.get("accounts", accounts()), more.get("facts", facts()))
-    return harvest.worth(harvest.choose(found, night), night)
+    found = harvest.for_sale(holdings(*lots), night, more.get("accounts", accounts()), more.get("facts", facts()))
+    return harvest.worth(harvest.choose(found, night).sold, night)
 
 
 def sold_loss(chosen: pl.DataFrame) -> Decimal:
@@ -53,11 +53,11 @@ def test_loss_is_cut_where_the_gain_falls_into_the_0_percent_bracket():
     """2025, wages 50,000, gain 30,000: of 64,250 taxable 15,900 lies above 48,350; the rest costs no tax anyway.
 
     15,900 x 15 % = 2,385; sold again with the same income 14,100 of it fits under 48,350, 1,800 x 15 % / 1.04^5 =
-    221.92: 2,163.08. The cut is found to within a dollar or so of benefit.
+    221.92: 2,163.08.
     """
     chosen = plan(tonight(ordinary=50_000, long_term=30_000), holding("l", 30_000))
-    assert 15_850 < sold_loss(chosen) <= 15_920
-    assert 216_200 <= chosen["net_benefit"][-1] <= 216_308
+    assert sold_loss(chosen) == pytest.approx(15_900, abs=1)  # the roundings of the taxes make a dollar of it level
+    assert chosen["net_benefit"][-1] == pytest.approx(216_308, abs=2)
 
 
 def test_indivisible_units_are_sold_whole_or_not_at_all():
@@ -167,8 +167,8 @@ def solved() -> tuple[harvest.Tonight, pl.DataFrame, pl.DataFrame]:
     """The random returns, their loss lots and the choice."""
     people, lots, firm, expected = random_case()
     night = harvest.tonight_of(people, expected, firm)
-    found = harvest.loss_lots(holdings(*lots), night, accounts(), facts())
-    return night, found, harvest.worth(harvest.choose(found, night), night)
+    found = harvest.for_sale(holdings(*lots), night, accounts(), facts())
+    return night, found, harvest.worth(harvest.choose(found, night).sold, night)
 
 
 def best_by_row(chosen: pl.DataFrame) -> np.ndarray:
@@ -229,7 +229,7 @@ def test_never_worse_than_nothing_everything_or_a_whole_prefix_of_the_four_order
 
     worths = subset_worths({row: list(prefixes(lots)) for row, lots in lots_by_row().items()}, night)
     best = best_by_row(chosen)
-    assert all(best[row] >= max(benefits) for row, benefits in worths.items())
+    assert all(best[row] >= max(benefits) - cells.NOISE for row, benefits in worths.items())
     assert (best > 0).sum() > CASES / 2
 
 
@@ -245,28 +245,24 @@ def every_subset_gap(chosen: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_lots_that_can_be_cut_against_every_subset_of_whole_lots():
-    """Measured on these 120 returns: never below the best subset; in 53 above it, thanks to the cut (in all 4.5 %).
-
-    The choice is not proven best: of whole lots it looks at prefixes of four orders only. See the next test.
-    """
+    """Never below the best subset by more than the rounding of taxes; above it, thanks to the cut, by more than 4 %."""
     optimum, below = every_subset_gap(solved()[2])
-    assert (below <= 0).all()
+    assert (below <= cells.NOISE).all()
     assert -below.sum() > optimum.sum() // 25
 
 
 def test_lots_that_cannot_be_cut_against_every_subset():
-    """Measured with every lot indivisible: 74 of the 120 returns gain by some subset; in 8 the choice is below the best,
-    by 0.1, 0.9, 2, 7, 11, 12, 38 and (749.54 against nothing) 100 percent; by 0.5 percent of the sum of all.
-    """
+    """Every lot indivisible: the mixed-integer program finds the best subset of each return, to the rounding of taxes."""
     night, _, _ = solved()
     nfts = facts(("BTC", "nft", False, True), ("ETH", "nft", False, True))
-    lots = harvest.loss_lots(holdings(*random_case()[1]), night, accounts(), nfts)
-    chosen = harvest.worth(harvest.choose(lots, night), night)
+    lots = harvest.for_sale(holdings(*random_case()[1]), night, accounts(), nfts)
+    plan_ = harvest.choose(lots, night)
+    chosen = harvest.worth(plan_.sold, night)
     assert (chosen["sold"] == 10).all()
-    optimum, below = every_subset_gap(chosen)
-    assert (below >= 0).all()
-    assert (below > 0).sum() <= 8
-    assert below.sum() * 100 <= optimum.sum()
+    _, below = every_subset_gap(chosen)
+    print(np.flatnonzero(np.abs(below)>40), below[np.abs(below)>40], plan_.proofs.filter(pl.col("gap")>0))
+    assert (np.abs(below) <= cells.NOISE).all()
+    assert set(plan_.proofs["optimum"]) == {"milp"}
 
 
 def test_values_in_rank_order_are_of_growing_sets():
@@ -282,13 +278,13 @@ def test_order_of_the_lots_does_not_matter():
     people, lots, firm, expected = random_case()
     night = harvest.tonight_of(people, expected, firm)
     shuffled = random.Random(1).sample(lots, len(lots))
-    found = harvest.loss_lots(holdings(*shuffled), night, accounts(), facts())
-    again = harvest.worth(harvest.choose(found, night), night)
+    found = harvest.for_sale(holdings(*shuffled), night, accounts(), facts())
+    again = harvest.worth(harvest.choose(found, night).sold, night)
     assert again.equals(solved()[2])
 
 
 def test_a_lot_in_two_halves_gives_the_same_totals():
-    """The same units as two rows of one purchase: tax, carryover and benefit stay, to within the last cut."""
+    """The same units as two rows of one purchase: tax, carryover and benefit stay, to the rounding of taxes."""
     people, lots, firm, expected = random_case()
     night = harvest.tonight_of(people, expected, firm)
     halves = [
@@ -301,10 +297,76 @@ def test_a_lot_in_two_halves_gives_the_same_totals():
         for lot in lots
         for half in "ab"
     ]
-    found = harvest.loss_lots(holdings(*halves), night, accounts(), facts())
+    found = harvest.for_sale(holdings(*halves), night, accounts(), facts())
     whole, split = solved()[1], found
     columns = ["short", "long", "given_up", "cost"]
     of_all = [harvest.everything(every).group_by("row").last().sort("row").select(columns) for every in (whole, split)]
     assert of_all[0].equals(of_all[1])
-    best = best_by_row(harvest.worth(harvest.choose(split, night), night))
-    assert (np.abs(best - best_by_row(solved()[2])) <= harvest.WORTH_A_CUT * len(harvest.STEPS)).all()
+    best = best_by_row(harvest.worth(harvest.choose(split, night).sold, night))
+    assert (np.abs(best - best_by_row(solved()[2])) <= cells.NOISE).all()
+
+
+def test_an_order_that_the_broker_forces_is_kept():
+    """2027, a US broker that offers FIFO alone: the loss of 5,000 can be had only after the gain of 4,000 before it.
+
+    Wages 80,000, no gains: a net loss of 1,000 at 22 % = 220 tonight, never bought-back tax (held to death). By choice of
+    lots the 3,000 of the limit would be sold of the loss lot alone: 660.
+    """
+    night = tonight(expectations(ordinary=0), settings(holding_years=11), tax_year=2026, ordinary=80_000)
+    lots = [
+        holding("old", -4_000, 10_000, date_acquired="2023-01-01", basis=6_000),
+        holding("new", 5_000, 10_000, date_acquired="2024-01-01"),
+    ]
+    fifo = accounts(("a", None, "us_broker")).with_columns(wallet=pl.lit(None, pl.String), only_method=pl.lit("fifo"))
+
+    def best(year):
+        found = harvest.for_sale(holdings(*lots), night, fifo, facts(), (), year)
+        return harvest.worth(harvest.choose(found, night).sold, night)
+
+    free, forced = best(2026), best(2027)
+    assert (free["lot_id"].to_list(), free["net_benefit"][-1]) == (["new"], 66_000)
+    assert (forced["lot_id"].to_list(), forced["net_benefit"][-1]) == (["old", "new"], 22_000)
+
+
+def test_no_lot_behind_one_that_may_not_be_sold_is_sold_in_a_forced_order():
+    night = tonight(expectations(ordinary=0), settings(holding_years=11), tax_year=2026, ordinary=80_000)
+    lots = [
+        holding("old", 0, 10_000, date_acquired="2023-01-01", basis=None, unrealized_gain=None,
+                basis_status="unknown", why_not="basis_unknown"),
+        holding("new", 5_000, 10_000, date_acquired="2024-01-01"),
+    ]  # fmt: skip
+    fifo = accounts(("a", None, "us_broker")).with_columns(wallet=pl.lit(None, pl.String), only_method=pl.lit("fifo"))
+    assert harvest.for_sale(holdings(*lots), night, fifo, facts(), (), 2027).is_empty()
+
+
+def test_a_fixed_fee_is_paid_once_a_trade_and_a_trade_below_the_least_size_is_not_made():
+    """Wages 80,000: 3,000 of loss save 660. Three lots of 1,000, one in another account: two trades, each 2 x 30.
+
+    The lot in the other account is worth 220 and costs 60; with a least trade of 20,000 its 10,000 cannot be sold.
+    """
+    one = [holding(name, 1_000, account_id=account) for name, account in (("x", "a"), ("y", "a"), ("z", "b"))]
+    both = accounts(("a", None, None), ("b", None, None))
+
+    def best(**cost):
+        costs = {"default": PlatformCost(Decimal(0), Decimal(0), **cost)}
+        firm = settings(holding_years=11, platforms=costs)
+        night = tonight(expectations(ordinary=0), firm, ordinary=80_000)
+        return plan(night, *one, accounts=both)
+
+    assert best(fixed_fee=Decimal(30))["net_benefit"][-1] == 66_000 - 2 * 6_000
+    least = best(minimum_trade=Decimal(20_000))
+    assert set(least["lot_id"]) == {"x", "y"}
+    assert least["net_benefit"][-1] == 44_000
+
+
+def test_a_gain_is_sold_in_the_0_percent_bracket_where_all_is_known():
+    """2025, wages 30,000, later wages 80,000: of the 0 % bracket 48,350 - 14,250 = 34,100 are left.
+
+    A gain of 20,000 realized tonight costs nothing and saves 20,000 x 15 % / 1.04^5 = 2,465.78 in year 5.
+    """
+    night = tonight(expectations(ordinary=80_000, gains=0), ordinary=30_000)
+    lots = holdings(holding("l", -20_000, 50_000, basis=30_000))
+    sold = harvest.for_sale(lots, night, accounts(), facts(), ["r"])
+    chosen = harvest.worth(harvest.choose(sold, night).sold, night)
+    assert (chosen["lot_id"].to_list(), chosen["net_benefit"].to_list()) == (["l"], [246_578])
+    assert harvest.for_sale(lots, night, accounts(), facts()).is_empty()
