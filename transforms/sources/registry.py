@@ -12,7 +12,20 @@ from schemas.fields import INSTANT
 from schemas.gate import conform, empty
 from schemas.intake import Files, Legs, RawRows
 from transforms.containers import read_sheets
-from transforms.sources import binance, coinbase, etherscan, kraken, universal
+from transforms.sources import (
+    binance,
+    binance_trades,
+    binance_us,
+    bitfinex,
+    bybit,
+    coinbase,
+    etherscan,
+    gemini,
+    kraken,
+    kucoin,
+    okx,
+    universal,
+)
 from transforms.sources.base import Context, Parsed, Source
 from transforms.text import Sheet, UnreadableError, sanitised
 
@@ -21,6 +34,22 @@ SOURCES = (
     coinbase.SOURCE,
     kraken.SOURCE,
     binance.SOURCE,
+    binance_trades.TRADES,
+    binance_trades.ORDERS,
+    binance_us.SOURCE,
+    bitfinex.LEDGER,
+    bitfinex.TRADES,
+    bybit.UTA,
+    bybit.FUND,
+    bybit.ASSETS,
+    gemini.SOURCE,
+    kucoin.FILLS,
+    kucoin.ORDERS,
+    kucoin.MOVES,
+    kucoin.HISTORY,
+    okx.FILLS,
+    okx.TRADING,
+    okx.FUNDING,
     etherscan.NORMAL,
     etherscan.INTERNAL,
     etherscan.ERC20,
