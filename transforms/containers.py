@@ -33,6 +33,8 @@ MAX_TEXT = 2 * 10**9
 _SMALL = 10**7
 _ZIP, _GZIP, _OLE = b"PK\x03\x04", b"\x1f\x8b", b"\xd0\xcf\x11\xe0"
 _PLACE = re.compile(rb"""\sr\s*=\s*["']([A-Z]{0,7})([0-9]{1,12})["']""")
+_CELL = re.compile(rb"<(?:\w+:)?c[\s/>]")
+_WIDEST = 16_384
 _TOO_LARGE = f"the file unpacks to more than {MAX_BYTES // 10**6} MB: export it in parts, as by year"
 _BROKEN = "the archive is broken or cut off: download it again"
 _LOCKED = "the file is locked with a password: save it without one"
@@ -142,7 +144,7 @@ def _repacked(archive: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo]) -> b
             part = archive.read(member)
             if "sheet" in member.filename.lower():
                 extent = max(extent, _extent(part))
-                cells += part.count(b"<c ") + part.count(b":c ")
+                cells += len(_CELL.findall(part))
             if "sharedstrings" in member.filename.lower():
                 texts = max(map(len, re.split(rb"<(?:\w+:)?si\b", part)))
             plain.writestr(member.filename, part)
@@ -154,12 +156,17 @@ def _repacked(archive: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo]) -> b
 
 
 def _extent(sheet: bytes) -> int:
-    """Rows x columns from A1 to the last place that the sheet's XML names: a reader lays out all of them."""
-    rows = columns = 1
+    """Rows x columns from A1 to the last cell that the sheet's XML names: a reader lays out all of them.
+
+    A row that is only formatted has no cell; but a cell that does not name its place takes its row's.
+    """
+    rows = last = columns = named = 0
     for place in _PLACE.finditer(sheet):
-        rows = max(rows, int(place[2]))
-        columns = max(columns, _column(place[1]))
-    return rows * columns
+        last = max(last, int(place[2]))
+        if place[1]:
+            rows, columns, named = max(rows, int(place[2])), max(columns, _column(place[1])), named + 1
+    nameless = len(_CELL.findall(sheet)) - named
+    return rows * columns if nameless <= 0 else max(last, nameless) * max(columns, min(nameless, _WIDEST))
 
 
 def _column(letters: bytes) -> int:

@@ -1,6 +1,6 @@
-"""Binance's trade history and order history. The statement, which has every movement, is the ledger: these check it.
+"""Binance's trade, order and interest histories. The statement, which has every movement, is the ledger: these check it.
 
-An account without a statement has its trades from here; deposits, rewards and conversions are in no trade history.
+An account without a statement has its trades from here; deposits, rewards and conversions are in none of them.
 """
 
 from __future__ import annotations
@@ -66,11 +66,7 @@ def _unglued(frame: pl.DataFrame) -> pl.DataFrame:
     quote = total.str.replace(_NUMBER, "").str.to_uppercase()
     base = pair.str.strip_suffix(quote)
     fits = (quote != "") & (base != "") & (base != pair) & done.str.to_uppercase().str.ends_with(base)
-    fee_asset = (
-        pl.when(fee.str.to_uppercase().str.ends_with(base)).then(base)
-        .when(fee.str.to_uppercase().str.ends_with(quote)).then(quote)
-        .otherwise(fee.str.replace(_NUMBER, "").str.to_uppercase())
-    )  # fmt: skip
+    fee_asset = _unit(fee, base, quote)
     frame = frame.with_columns(base=base, quote=quote, fee_asset=fee_asset, side=filled("Side")).with_columns(
         pair_fault=pl.when(~fits.fill_null(value=False)).then(
             pl.lit("found units that are not the two assets of the market")
@@ -84,6 +80,16 @@ def _unglued(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _unit(fee: pl.Expr, base: pl.Expr, quote: pl.Expr) -> pl.Expr:
+    """The unit of a fee such as `0.01051INCH`: a side of the market where the text ends with it, else its letters."""
+    text = fee.str.to_uppercase()
+    return (
+        pl.when(text.str.ends_with(base)).then(base)
+        .when(text.str.ends_with(quote)).then(quote)
+        .otherwise(text.str.replace(_NUMBER, ""))
+    )  # fmt: skip
+
+
 def _finished(frame: pl.DataFrame, context: Context, family: str, *faults: pl.Expr) -> Parsed:
     side = pl.col("side").str.to_lowercase()
     frame = frame.with_columns(
@@ -95,6 +101,24 @@ def _finished(frame: pl.DataFrame, context: Context, family: str, *faults: pl.Ex
         **traded(side == "buy"),
     )  # fmt: skip
     return finish(frame, context, family)
+
+
+def identify_interest(head: list[list[str]]) -> int | None:
+    """The row with the four columns of the interest of savings and Simple Earn."""
+    return find_header(head, lambda names: names[:4] == ["Date(UTC)", "Product Name", "Coin", "Amount"])
+
+
+def parse_interest(rows: pl.DataFrame, context: Context) -> Parsed:
+    """One row a payment of interest."""
+    frame = with_numbers(clocked(rows, "Date(UTC)", "", context), amount="Amount").with_columns(
+        received_asset=ticker("Coin"), product=filled("Product Name"), kind=pl.lit("interest")
+    )
+    frame = frame.with_columns(
+        row_key=content_id("", "occurred_at", "product", "received_asset", "amount"),
+        received_quantity="amount", received_rounded="amount_rounded", note="product",
+        reject=pl.coalesce("date_fault", *amount_faults("amount")),
+    )  # fmt: skip
+    return finish(frame, context, INTEREST.family)
 
 
 def identify_orders(head: list[list[str]]) -> int | None:
@@ -119,12 +143,11 @@ def parse_orders(rows: pl.DataFrame, context: Context) -> Parsed:
         pair=pl.when(first).then("Pair"), side=pl.when(first).then(filled("Type")),
         ordered=pl.when(first).then(european(pl.col("Filled"))),
     )  # fmt: skip
-    frame = frame.with_columns(
-        pl.col("pair", "side").forward_fill(),
-        fee_text=pl.col("fee").str.strip_chars().str.extract(_NUMBER, 1),
-        fee_asset=filled("fee").str.replace(_NUMBER, "").str.to_uppercase(),
-    )
-    frame = with_pair(with_numbers(frame, amount="filled", total="total", fees="fee_text", ordered="ordered"), "pair", "fee_asset")  # fmt: skip
+    frame = with_pair(frame.with_columns(pl.col("pair", "side").forward_fill()), "pair")
+    unit = _unit(filled("fee"), pl.col("base"), pl.col("quote"))
+    frame = frame.with_columns(fee_text=filled("fee").str.to_uppercase().str.strip_suffix(unit), fee_asset=unit)
+    frame = with_pair(frame, "pair", "fee_asset")
+    frame = with_numbers(frame, amount="filled", total="total", fees="fee_text", ordered="ordered")
     frame = clocked(frame, "date", "", context).with_columns(_order_fault().over("order").alias("order_fault"))
     status = pl.col("status").str.strip_chars().str.to_lowercase()
     nothing = (
@@ -166,5 +189,13 @@ ORDERS = Source(
     identify=identify_orders,
     parse=parse_orders,
     family="binance_orders",
+    checks="binance_statement",
+)
+INTEREST = Source(
+    name="binance_interest",
+    version="1",
+    identify=identify_interest,
+    parse=parse_interest,
+    family="binance_interest",
     checks="binance_statement",
 )

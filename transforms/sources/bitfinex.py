@@ -117,10 +117,10 @@ def parse(rows: pl.DataFrame, context: Context) -> Parsed:
     margin = what.is_in(["fee"]) & pl.col("wallet").is_in(["margin", "trading"]).fill_null(value=False)
     result = pl.when(amount > 0).then(pl.lit("derivative_gain")).otherwise(pl.lit("derivative_loss"))
     frame = frame.with_columns(
-        row_key=content_id("", "occurred_at", "asset", "amount", "balance", "note"),
+        row_key=content_id("", "occurred_at", "asset", "amount", "stated", "note"),
         group_key=pl.when(pl.col("whole") & trade).then("mate"),
         fact=pl.when(trade).then("mate"),
-        kind=pl.when(margin & ~pl.col("whole")).then(pl.lit("margin_interest")).when(what == "exchange").then(None)
+        kind=pl.when(margin & ~pl.col("whole")).then(pl.lit("derivative_loss")).when(what == "exchange").then(None)
         .when(pays & pl.col("whole")).then(None).when(pays).then(pl.lit("fee")).when(what == "derivative").then(result).otherwise(what),
         sent_quantity=pl.when((amount < 0) & ~pays).then(-amount), received_quantity=pl.when((amount > 0) & ~pays).then(amount),
         fee_quantity=pl.when((amount < 0) & pays).then(-amount),

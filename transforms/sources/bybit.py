@@ -90,7 +90,7 @@ def parse(rows: pl.DataFrame, context: Context) -> Parsed:
         fee_quantity=pl.col("fees"), fee_asset=pl.col("asset"), fee_raw=pl.col("raw"), fee_rounded=pl.col("paid_rounded"),
         group_key=pl.when(pl.col("spot")).then("mate"), fact=pl.when(pl.col("what") == "trade").then("mate"),
         note=filled("Contract"),
-        row_key=content_id("", "occurred_at", "asset", "contract", "what", "way", "size", "price", "flow", "change", "balance"),
+        row_key=content_id("", "occurred_at", "asset", "contract", "what", "way", "size", "price", "flow", "change", "stated"),
         reject=_uta_fault(),
     )  # fmt: skip
     return finish(frame, context, UTA.family)
@@ -150,7 +150,7 @@ def _simple(frame: pl.DataFrame, coin: str, wallet: str, kinds: dict[str, str], 
     kind, amount = pl.col("what_kind"), pl.col("amount")
     wrong = (kind.is_in(["deposit", "reward", "airdrop", "interest"]) & (amount < 0)) | ((kind == "withdrawal") & (amount > 0))  # fmt: skip
     frame = _signed(frame, "amount").with_columns(
-        row_key=content_id("", "occurred_at", "asset", "action", "amount", "balance", "note"),
+        row_key=content_id("", "occurred_at", "asset", "action", "amount", "stated", "note"),
         reject=pl.coalesce(
             reason(kind.is_null(), f"unknown type {{}}: expected a transfer or one of {one_of(kinds)}", pl.coalesce("action", pl.lit(""))),
             "amount_fault", "balance_fault",

@@ -155,14 +155,15 @@ def _minutes(offset: str) -> int:
 def chained(frame: pl.DataFrame, chain: str, moved: str) -> pl.DataFrame:
     """Take the moves inside the account, which are no legs, out of the running balances of each `chain`.
 
-    `moved` is the signed change of a row, `balance` and `balance_fault` its balance after it, `ignore` why it is no leg.
+    `stated` keeps the balance as the file has it, which unlike the other is the same in every export of the row. `moved` is the signed change of a row, `balance` and `balance_fault` its balance after it, `ignore` why it is no leg.
     """
     times = frame["occurred_at"].drop_nulls()
     backwards = len(times) > 1 and times[0] > times[-1]
     change = pl.col(moved).fill_null(0)
     inside = pl.when(pl.col("ignore").is_not_null() & (change.abs() < 10**15)).then(change).otherwise(0)
     gone = inside.cum_sum(reverse=backwards).over(chain)
-    return frame.with_columns(balance=pl.when(pl.col("balance_fault").is_null()).then(pl.col("balance") - gone))
+    sound = pl.when(pl.col("balance_fault").is_null()).then(pl.col("balance") - gone)
+    return frame.with_columns(stated="balance", balance=sound)
 
 
 def columns(frame: pl.DataFrame, *names: str) -> pl.DataFrame:

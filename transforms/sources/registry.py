@@ -36,6 +36,7 @@ SOURCES = (
     binance.SOURCE,
     binance_trades.TRADES,
     binance_trades.ORDERS,
+    binance_trades.INTEREST,
     binance_us.SOURCE,
     bitfinex.LEDGER,
     bitfinex.TRADES,
