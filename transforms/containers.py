@@ -21,8 +21,8 @@ from python_calamine import CalamineError, CalamineWorkbook, PasswordError, Shee
 
 from transforms.text import MAX_CELL, MAX_COLUMNS, Sheet, UnreadableError, read_sheet
 
-MAX_BYTES = 200 * 10**6
-"""Bytes of a file, and of what it unpacks to: its cells take some ten times as much memory."""
+MAX_BYTES = 100 * 10**6
+"""Bytes of a file, and of what it unpacks to (a million rows have some 50 MB): reading takes twenty times as much."""
 MAX_RATIO = 200
 """How many times its size a large member of an archive may unpack to; exports pack 5 to 30 times."""
 MAX_CELLS = 5_000_000

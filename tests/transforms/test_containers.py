@@ -191,3 +191,26 @@ def test_a_broken_byte_rejects_its_row_and_no_other() -> None:
     reading = read(text.replace("é", "e").encode().replace(b"X", b"\x81"))
     assert reading.legs["row_no"].to_list() == [2]
     assert reading.file["rows_rejected"].item() == 1
+
+
+@pytest.mark.parametrize(
+    ("cell", "with_what", "why"),
+    [
+        ("2021-06-01 10:00:00", "1970-01-01 00:00:00", "expected 2009-01-03 to 2099-12-31"),
+        ("2021-06-01 10:00:00", "2999-01-01 00:00:00", "expected 2009-01-03 to 2099-12-31"),
+        ("0.1", "1e60", "expected a number below 10^15"),
+        ("0.1", "-1e60", "expected a number below 10^15"),
+        ("0.1", "=1+1", "expected a number below 10^15"),
+    ],
+)
+def test_a_hostile_cell_rejects_its_row_in_a_workbook_as_in_text(cell: str, with_what: str, why: str) -> None:
+    rows: list[list[object]] = [list(row) for row in ROWS]
+    rows[1][rows[1].index(cell)] = f"'{with_what}" if with_what.startswith("=") else with_what
+    text = STATEMENT.format("x").replace(cell, with_what)
+    for reading in (read(workbook(one=rows)), read(text.encode())):
+        assert reading.legs.is_empty()
+        assert why in reading.raw_rows["reason"].to_list()[-1]
+
+
+def test_a_header_of_ten_thousand_columns_is_no_table() -> None:
+    assert message(read(b"a," * 10_000 + b"\n1,2\n")) == ("unreadable", "line 1 has 10001 columns, more than 2000")

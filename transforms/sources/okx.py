@@ -24,6 +24,7 @@ from transforms.sources.base import (
 from transforms.sources.exchange import amount_faults, chained, clocked, columns, ticker, traded, with_pair
 
 _FILLS = {"Trade ID", "Trade Time", "Pairs", "Amount", "Price", "Total", "Fee", "unit"}
+_BILLS = {"time", "type", "size", "balance", "fee", "currency"}
 _TRADING = {"id", "Order id", "Time", "Trade Type", "Amount", "Fee", "Balance Change", "Balance"}
 _FUNDING = {"id", "Time", "Type", "Amount", "Before Balance", "After Balance", "Symbol"}
 _CONTRACTS = ("margin", "isolated margin", "cross margin", "perpetual", "perpetual swap", "swap", "futures", "expiry futures", "option", "options")  # fmt: skip
@@ -49,6 +50,46 @@ def identify_fills(head: list[list[str]]) -> int | None:
 def identify(head: list[list[str]]) -> int | None:
     """The row with the columns of the trading account, older (Type, Unit) or newer (Action, Balance Unit)."""
     return find_header(head, lambda names: set(_bare(names)) >= _TRADING and bool({"Balance Unit", "Unit"} & set(_bare(names))))  # fmt: skip
+
+
+def identify_bills(head: list[list[str]]) -> int | None:
+    """The row with the six columns of OKEx's first bills."""
+    return find_header(head, lambda names: {name for name in _bare(names) if name} == _BILLS)
+
+
+def parse_bills(rows: pl.DataFrame, context: Context) -> Parsed:
+    """One row an asset leg, signed, the fee beside it; a buy and a sell row of one second are one trade.
+
+    No order is named: where a second holds more than two assets its rows are not read.
+    """
+    frame = with_numbers(_read(rows, "time", context), amount="size", balance="balance", paid="fee")
+    what, amount = filled("type").str.to_lowercase(), pl.col("amount")
+    frame = frame.with_columns(
+        what=what, asset=ticker("currency"), raw=ticker("currency"),
+        ignore=pl.when(what.str.contains(_INSIDE) | what.is_in(_SPOT_INSIDE)).then(pl.lit("a move inside the account")),
+    ).pipe(chained, "raw", "amount")  # fmt: skip
+    second = pl.when(pl.col("what").is_in(["buy", "sell"])).then(pl.col("occurred_at").dt.epoch("s").cast(pl.String))
+    frame = frame.with_columns(second=second)
+    assets = pl.col("asset").n_unique().over("second")
+    both = (amount > 0).any().over("second") & (amount < 0).any().over("second")
+    frame = frame.with_columns(
+        row_key=content_id("", "occurred_at", "what", "asset", "amount", "paid", "stated"),
+        group_key=pl.format("bill:{}", "second"), fact=pl.col("second"), note=filled("type"),
+        sent_quantity=pl.when(amount < 0).then(-amount), received_quantity=pl.when(amount > 0).then(amount),
+        fee_quantity=pl.col("paid").abs(),
+        **{f"{side}_asset": pl.col("asset") for side in ("sent", "received", "fee")},
+        **{f"{side}_rounded": pl.col("amount_rounded") for side in ("sent", "received")},
+        fee_rounded=pl.col("paid_rounded"),
+        reject=pl.coalesce(
+            reason(pl.col("second").is_null() & pl.col("occurred_at").is_not_null(), "unknown type {}: expected buy, sell or a transfer", pl.col("type")),
+            "date_fault", "amount_fault", "paid_fault", "balance_fault",
+            pl.when(amount.fill_null(0) == 0).then(pl.lit("size: found none")),
+            pl.when((amount > 0) != (pl.col("what") == "buy")).then(pl.lit("size: expected above zero on a buy, below on a sell")),
+            pl.when(pl.col("paid") > 0).then(pl.lit("fee: found a positive one (a rebate), expected a negative one")),
+            pl.when((assets != 2) | ~both).then(pl.lit("a second that does not hold one trade of two assets: enter it in the universal format")),
+        ),
+    )  # fmt: skip
+    return finish(frame, context, BILLS.family)
 
 
 def identify_funding(head: list[list[str]]) -> int | None:
@@ -202,6 +243,9 @@ FILLS = Source(
     family="okx_fills",
     depends=of_zone,
     checks="okx_trading",
+)
+BILLS = Source(
+    name="okx_bills", version="1", identify=identify_bills, parse=parse_bills, family="okx_bills", depends=of_zone
 )
 TRADING = Source(name="okx_trading", version="1", identify=identify, parse=parse, family="okx_trading", depends=of_zone)
 FUNDING = Source(

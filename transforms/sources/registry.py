@@ -49,6 +49,7 @@ SOURCES = (
     kucoin.MOVES,
     kucoin.HISTORY,
     okx.FILLS,
+    okx.BILLS,
     okx.TRADING,
     okx.FUNDING,
     etherscan.NORMAL,

@@ -21,7 +21,7 @@ FIXTURES = [
                  "etherscan/normal", "etherscan/internal", "etherscan/erc20",
                  "binance_trades/glued", "binance_trades/tabled", "binance_trades/interest", "binance_us/history",
                  "gemini/history", "kucoin/fills", "kucoin/orders", "kucoin/older", "kucoin/deposits", "kucoin/moves",
-                 "kucoin/history", "bybit/unified", "bybit/fund", "bybit/assets", "okx/fills", "okx/trading",
+                 "kucoin/history", "bybit/unified", "bybit/fund", "bybit/assets", "okx/fills", "okx/bills", "okx/trading",
                  "okx/funding", "bitfinex/ledger", "bitfinex/trades", "bitfinex/margin")
 ]  # fmt: skip
 OTHERS = pytest.mark.parametrize("path", FIXTURES, ids=lambda path: f"{path.parent.name}/{path.stem}")
@@ -29,7 +29,7 @@ JUNK = st.sampled_from(["", " ", "-1", "0", "1e30", "1e-30", "NaN", "'", '"', "a
 # an announced transfer and its counterpart, or the rows of one trade, are one fact: they may change with each other
 SHARED = {
     "kraken/ledgers": "refid", "coinbase/history": "Timestamp", "kucoin/history": "Time(UTC+08:00)",
-    "bybit/unified": "Time(UTC)", "okx/trading": "Order id", "bitfinex/ledger": "DATE",
+    "bybit/unified": "Time(UTC)", "okx/trading": "Order id", "okx/bills": "time", "bitfinex/ledger": "DATE",
 }  # fmt: skip
 
 
