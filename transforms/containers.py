@@ -32,10 +32,13 @@ MAX_TEXT = 2 * 10**9
 
 _SMALL = 10**7
 _ZIP, _GZIP, _OLE = b"PK\x03\x04", b"\x1f\x8b", b"\xd0\xcf\x11\xe0"
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+"""The stream in which a locked .xlsx lies; its outer file is of the old kind."""
 _PLACE = re.compile(rb"""\sr\s*=\s*["']([A-Z]{0,7})([0-9]{1,12})["']""")
 _CELL = re.compile(rb"<(?:\w+:)?c[\s/>]")
 _WIDEST = 16_384
 _TOO_LARGE = f"the file unpacks to more than {MAX_BYTES // 10**6} MB: export it in parts, as by year"
+_SPANS = f"the workbook spans more than {MAX_CELLS:,} cells: export it as CSV, or in parts"
 _BROKEN = "the archive is broken or cut off: download it again"
 _LOCKED = "the file is locked with a password: save it without one"
 _UNREADABLE = "the workbook cannot be read: save it anew as .xlsx, or export it as CSV"
@@ -71,6 +74,8 @@ def read_sheets(data: bytes) -> Contents:
     if data.startswith(_GZIP):
         return _text(_gunzipped(data), ["unpacked from gzip"])
     if data.startswith(_OLE):
+        if _ENCRYPTED in data:
+            raise UnreadableError(_LOCKED)
         return _workbook(data)
     return _text(data, [])
 
@@ -149,7 +154,7 @@ def _repacked(archive: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo]) -> b
                 texts = max(map(len, re.split(rb"<(?:\w+:)?si\b", part)))
             plain.writestr(member.filename, part)
     if extent > MAX_CELLS:
-        raise UnreadableError(f"the workbook spans more than {MAX_CELLS:,} cells: export it as CSV, or in parts")
+        raise UnreadableError(_SPANS)
     if texts > 4 * MAX_CELL or texts * cells > MAX_TEXT:
         raise UnreadableError("the workbook's cells hold more text than any export: export it as CSV")
     return out.getvalue()
@@ -179,8 +184,7 @@ def _column(letters: bytes) -> int:
 def _workbook(data: bytes) -> Contents:
     try:
         book = CalamineWorkbook.from_filelike(BytesIO(data))
-        names = [sheet.name for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
-        tables = [(name, book.get_sheet_by_name(name).to_python(skip_empty_area=False)) for name in names]
+        tables = _tables(book)
     except PasswordError:
         raise UnreadableError(_LOCKED) from None
     except (CalamineError, XmlError, ZipError, OSError, ValueError):
@@ -189,8 +193,16 @@ def _workbook(data: bytes) -> Contents:
         if type(error).__name__ != "PanicException":  # how the reader tells of a file that it did not foresee
             raise
         raise UnreadableError(_UNREADABLE) from None
-    sheets = [_sheet(name, table) for name, table in tables]
-    return Contents([sheet for sheet in sheets if sheet.rows], [])
+    found = [_sheet(name, table) for name, table in tables]
+    return Contents([sheet for sheet in found if sheet.rows], [])
+
+
+def _tables(book: CalamineWorkbook) -> list[tuple[str, Sequence[Sequence[object]]]]:
+    names = [sheet.name for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
+    sheets = [book.get_sheet_by_name(name) for name in names]
+    if sum(sheet.total_height * sheet.total_width for sheet in sheets) > MAX_CELLS:
+        raise UnreadableError(_SPANS)
+    return [(sheet.name, sheet.to_python(skip_empty_area=False)) for sheet in sheets]
 
 
 def _sheet(name: str, table: Sequence[Sequence[object]]) -> Sheet:

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Callable
 from datetime import datetime
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 import xlsxwriter
@@ -17,6 +18,7 @@ from transforms.sources.base import Context
 from transforms.sources.registry import Reading, read_file
 from transforms.text import UnreadableError
 
+WORKBOOKS = Path(__file__).parent / "workbooks"
 STATEMENT = "User_ID,UTC_Time,Account,Operation,Coin,Change,Remark\n7,2021-06-01 10:00:00,Spot,Deposit,BTC,0.1,{}\n"
 ROWS = [line.split(",") for line in STATEMENT.format("x").splitlines()]
 CONTENT = '<?xml version="1.0"?><worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{}</sheetData></worksheet>'
@@ -214,3 +216,16 @@ def test_a_hostile_cell_rejects_its_row_in_a_workbook_as_in_text(cell: str, with
 
 def test_a_header_of_ten_thousand_columns_is_no_table() -> None:
     assert message(read(b"a," * 10_000 + b"\n1,2\n")) == ("unreadable", "line 1 has 10001 columns, more than 2000")
+
+
+def test_an_old_workbook_is_read_to_the_digit() -> None:
+    sheet = read_sheets((WORKBOOKS / "trade_history.xls").read_bytes()).sheets[0]
+    assert (sheet.name, sheet.line_nos) == ("tradeHistory", [1, 3])
+    assert sheet.rows[1] == ["2017-12-12 20:30:22", "BNBBTC", "BUY", "0.0001716", "100", "0.01716", "0.05", "BNB"]
+
+
+def test_a_locked_workbook_is_asked_for_without_its_password() -> None:
+    assert (
+        message(read((WORKBOOKS / "locked.xlsx").read_bytes()))[1]
+        == "the file is locked with a password: save it without one"
+    )
