@@ -20,6 +20,7 @@ from schemas.clients import AccountFacts, AssetFacts, ReturnMembers, Stands, Tim
 from schemas.inputs import INPUTS, FirmSettings
 from schemas.review import ReviewItems
 from transforms import asset_master, firm, prices
+from transforms.containers import too_large
 from transforms.review import items
 from transforms.sources.base import Context
 from transforms.sources.binance import utc_offset
@@ -265,7 +266,8 @@ def _reading(one: _Found, context: Context) -> Reading:
     if one.fault is not None:
         return _nothing(context, "unreadable", one.fault)
     try:
-        return read_file(one.path.read_bytes(), context)
+        fault = too_large(one.path.stat().st_size)
+        return _nothing(context, "unreadable", fault) if fault else read_file(one.path.read_bytes(), context)
     except OSError as error:
         return _nothing(context, "unreadable", _reason(error))
 

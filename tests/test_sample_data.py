@@ -48,7 +48,47 @@ COUNTS = {
     "onchain/etherscan_csv/0xf98/kernelwhisperer__etherscan.csv": ("etherscan_normal", 9, 0, 0),
     "onchain/etherscan_csv/0xf98/kernelwhisperer__etherscan-internal.csv": ("etherscan_internal", 0, 0, 0),
     "onchain/etherscan_csv/0xf98/kernelwhisperer__etherscan-erc20.csv": ("etherscan_erc20", 8, 0, 0),
+    # a bare Date is on the account's clock; days that equal their month read either way
+    "exchanges/binance/cryptoTaxes__TradeHistory.xlsx": ("binance_trades", 11, 0, 0),
+    "exchanges/binance/robertkarl__binance-yabc-sample.xlsx": ("binance_trades", 4, 0, 0),
+    "exchanges/binance/everytrade__BinanceBeanV1_d1.csv": ("binance_trades", 3, 0, 0),
+    # two rows whose inner quotes are doubled without outer ones: a thousands comma parts a cell
+    "exchanges/binance/everytrade__BinanceBeanV3_d1.csv": ("binance_trades", 10, 0, 2),
+    # orders and headers of fills are ignored
+    "exchanges/binance/everytrade-io__binance_v002.csv": ("binance_orders", 7, 4, 0),
+    # one order with two fills that are each the whole of it: joined from two tests
+    "exchanges/binance/everytrade__BinanceBeanV2_d1.csv": ("binance_orders", 6, 2, 3),
+    "exchanges/binance/everytrade__BinanceBeanV2_d2.csv": ("binance_orders", 3, 2, 0),
+    "exchanges/binance/everytrade__BinanceBeanV5_d1.csv": ("binance_interest", 3, 0, 0),
+    "exchanges/binance_us/Gadersd__binance_example_firsthalf.csv": ("binance_us", 3, 0, 0),
+    # the row of totals; in the CSV a fee of a withdrawal whose sign was lost when it was made anonymous
+    "exchanges/gemini/robertkarl__sample_gemini.xlsx": ("gemini", 22, 1, 0),
+    "exchanges/gemini/cran_cryptoTax__data_gemini.csv": ("gemini", 14, 1, 1),
+    "exchanges/kucoin/everytrade__KuCoinBuySell_d1.csv": ("kucoin_fills", 1, 0, 0),
+    "exchanges/kucoin/everytrade__KuCoinBuySell_d2.csv": ("kucoin_orders", 1, 0, 0),
+    # a deposit with a fee
+    "exchanges/kucoin/everytrade__KuCoinBuySell_d3.csv": ("kucoin_moves", 1, 0, 1),
+    "exchanges/kucoin/everytrade__KuCoinBuySell_d4.csv": ("kucoin_moves", 1, 0, 0),
+    "exchanges/kucoin/everytrade__KuCoinWithdrawalDeposit_d1.csv": ("kucoin_moves", 2, 0, 0),
+    "exchanges/kucoin/everytrade__KuCoinWithdrawalDeposit_d2.csv": ("kucoin_account", 2, 0, 0),
+    "exchanges/kucoin/rotki__kucoin_order_history.csv": ("kucoin_fills", 2, 0, 0),
+    # a move to the unified account
+    "exchanges/bybit/everytrade-io__bybiteu_fund_v001.csv": ("bybit_fund", 4, 1, 0),
+    "exchanges/bybit/everytrade__BybitEuFundBeanV1_d1.csv": ("bybit_fund", 2, 0, 0),
+    "exchanges/bybit/robertkarl__assets_history_account.xlsx": ("bybit_assets", 3, 0, 0),
+    "exchanges/okx/everytrade-io__okex_v001_M.csv": ("okx_fills", 2, 0, 0),
+    "exchanges/okx/everytrade__OkxBeanV1_d1.csv": ("okx_fills", 1, 0, 0),
+    "exchanges/okx/everytrade__OkxBeanV2_2_d1.csv": ("okx_trading", 14, 0, 0),
+    "exchanges/okx/everytrade__OkxBeanV2_d1.csv": ("okx_trading", 2, 0, 0),
+    "exchanges/bitfinex/cryptoTaxes__2014-ledger-BTC.csv": ("bitfinex_ledger", 2, 0, 0),
+    # two margin trades
+    "exchanges/bitfinex/cryptoTaxes__2014-trades.csv": ("bitfinex_trades", 2, 0, 2),
+    # invented decorations ("$", a blank in a number), a fee in XXX
+    "exchanges/bitfinex/everytrade__BitfinexBeanV1_d1.csv": ("bitfinex_trades", 6, 0, 2),
 }  # fmt: skip
+
+ZONES = dict.fromkeys(("exchanges/binance", "exchanges/okx", "exchanges/bitfinex"), "UTC")
+"""The account's clock by folder, where a file names none."""
 
 # Files that are joined from unrelated rows or invented: the check finds exactly their seams.
 SEAMS = {
@@ -61,7 +101,8 @@ def reading(name: str) -> Reading:
     path = ROOT / name
     data = path.read_bytes()
     own = next((address for folder, address in OWN.items() if folder in path.parts), None)
-    return read_file(data, Context("account", hashlib.sha256(data).hexdigest(), own, path.name))
+    zone = ZONES.get(path.parent.relative_to(ROOT).as_posix())
+    return read_file(data, Context("account", hashlib.sha256(data).hexdigest(), own, path.name, zone))
 
 
 @pytest.mark.parametrize("name", COUNTS)

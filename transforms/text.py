@@ -32,6 +32,9 @@ _SIGNATURES = (
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
 )
+_GUESSES = ("cp1252", "utf-8 broken")
+_NO_LETTER = "a byte in this row is no letter of the file's encoding: export it anew in UTF-8"
+_START = 2_000
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]+")
 _BINARY = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
@@ -46,9 +49,10 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True)
 class Sheet:
-    """A delimited text file: its rows, the line (from 1) where each starts, how it was encoded and divided.
+    """A table of text: its rows, the line (from 1) where each starts, how it was encoded and divided.
 
-    Empty lines are no rows. `faults` says by line number which rows are not to be trusted as they are divided.
+    Empty lines are no rows. `faults` says by line number which rows are not to be trusted as they are divided. A
+    workbook's sheet has its `name`; its line numbers are the row numbers that a spreadsheet program shows.
     """
 
     rows: list[list[str]]
@@ -56,6 +60,7 @@ class Sheet:
     encoding: str
     delimiter: str
     faults: dict[int, str] = field(default_factory=dict)
+    name: str = ""
 
 
 class _Row(NamedTuple):
@@ -67,8 +72,11 @@ class _Row(NamedTuple):
     fault: str | None
 
 
-def read_sheet(data: bytes) -> Sheet:
+def read_sheet(data: bytes, any_encoding: bool = False) -> Sheet:
     """The rows of a delimited text file.
+
+    With `any_encoding` bytes that are neither UTF-8 nor UTF-16 are read as Windows-1252 (`encoding` is cp1252), or as
+    UTF-8 where other letters of the file are that ("utf-8 broken"); a row with a byte that is no letter has a fault.
 
     A line whose quote never closes is a row with a fault, and the lines after it are read as if it were not there.
     Where a quoted cell swallowed lines that look like rows, each of these lines is a row with a fault.
@@ -77,7 +85,7 @@ def read_sheet(data: bytes) -> Sheet:
         UnreadableError: the bytes are no text, or a row or cell is larger than any export makes it, or a hundred lines
             have quotes that do not close.
     """
-    text, encoding = _decode(data)
+    text, encoding = _decode(data, any_encoding)
     delimiter, width = _shape(text)
     rows, line_nos, faults = [], [], {}
     for line_no, row, _, fault in chain.from_iterable(  # a row of several lines is looked at once more
@@ -88,8 +96,9 @@ def read_sheet(data: bytes) -> Sheet:
             raise UnreadableError(f"line {line_no} has {len(cells)} columns, more than {MAX_COLUMNS}")
         if sum(map(len, cells)) > MAX_CELL and any(len(cell) > MAX_CELL for cell in cells):
             raise UnreadableError(f"line {line_no} has a cell of more than {MAX_CELL} characters")
-        if fault:
-            faults[line_no] = fault
+        unread = encoding in _GUESSES and any("\ufffd" in cell for cell in cells)
+        if fault or unread:
+            faults[line_no] = fault or _NO_LETTER
         rows.append(cells)
         line_nos.append(line_no)
     return Sheet(rows, line_nos, encoding, delimiter, faults)
@@ -100,18 +109,39 @@ def sanitised(text: str, length: int = QUOTE_LENGTH) -> str:
     return _UNPRINTABLE.sub(" ", text[: 10 * length]).strip()[:length]
 
 
-def _decode(data: bytes) -> tuple[str, str]:
+def _decode(data: bytes, any_encoding: bool) -> tuple[str, str]:
     for signature, what in _SIGNATURES:
         if data.startswith(signature):
             raise UnreadableError(f"this is {what}: export it as CSV")
-    encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    encoding = _wide(data) or "utf-8-sig"
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError:
-        raise UnreadableError("the bytes are neither UTF-8 nor UTF-16 with a mark: export it as CSV in UTF-8") from None
+        if not any_encoding or encoding != "utf-8-sig":
+            raise UnreadableError("the bytes are neither UTF-8 nor UTF-16: export it as CSV in UTF-8") from None
+        text, encoding = _guessed(data)
     if len(_BINARY.findall(text)) * 10 > len(text):
         raise UnreadableError("the bytes are binary, not text: export it as CSV")
     return text.replace("\x00", ""), encoding.removesuffix("-sig")
+
+
+def _wide(data: bytes) -> str | None:
+    """UTF-16, by its mark or because every other byte of the start is zero as that of a Latin letter is."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    start = data[:_START]
+    high, low = start[::2].count(0), start[1::2].count(0)
+    if len(start) < 4 or 10 * max(high, low) < 4 * len(start) or min(high, low) * 20 > len(start):
+        return None
+    return "utf-16-be" if high > low else "utf-16-le"
+
+
+def _guessed(data: bytes) -> tuple[str, str]:
+    text = data.decode("utf-8-sig", errors="replace")
+    # a letter beyond ASCII that is sound UTF-8 hardly ever arises by chance: then single bytes are broken
+    if any(ord(letter) > 127 for letter in text.replace("\ufffd", "")):
+        return text, "utf-8 broken"
+    return data.decode("cp1252", errors="replace"), "cp1252"
 
 
 def _shape(text: str) -> tuple[str, int]:

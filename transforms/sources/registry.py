@@ -11,15 +11,47 @@ import polars as pl
 from schemas.fields import INSTANT
 from schemas.gate import conform, empty
 from schemas.intake import Files, Legs, RawRows
-from transforms.sources import binance, coinbase, etherscan, kraken, universal
+from transforms.containers import read_sheets
+from transforms.sources import (
+    binance,
+    binance_trades,
+    binance_us,
+    bitfinex,
+    bybit,
+    coinbase,
+    etherscan,
+    gemini,
+    kraken,
+    kucoin,
+    okx,
+    universal,
+)
 from transforms.sources.base import Context, Parsed, Source
-from transforms.text import Sheet, UnreadableError, read_sheet, sanitised
+from transforms.text import Sheet, UnreadableError, sanitised
 
 SOURCES = (
     universal.SOURCE,
     coinbase.SOURCE,
     kraken.SOURCE,
     binance.SOURCE,
+    binance_trades.TRADES,
+    binance_trades.ORDERS,
+    binance_trades.INTEREST,
+    binance_us.SOURCE,
+    bitfinex.LEDGER,
+    bitfinex.TRADES,
+    bybit.UTA,
+    bybit.FUND,
+    bybit.ASSETS,
+    gemini.SOURCE,
+    kucoin.FILLS,
+    kucoin.ORDERS,
+    kucoin.MOVES,
+    kucoin.HISTORY,
+    okx.FILLS,
+    okx.BILLS,
+    okx.TRADING,
+    okx.FUNDING,
     etherscan.NORMAL,
     etherscan.INTERNAL,
     etherscan.ERC20,
@@ -52,17 +84,47 @@ def read_file(data: bytes, context: Context) -> Reading:
     `rows` counts the rows under the header (of an unknown format: all).
     """
     try:
-        sheet = read_sheet(data)
+        sheets, said = read_sheets(data)
     except UnreadableError as error:
         return _reading(context, status="unreadable", message=error.reason)
-    if not any(cell.strip() for row in sheet.rows for cell in row):
+    sheets = [sheet for sheet in sheets if any(cell.strip() for row in sheet.rows for cell in row)]
+    if not sheets:
         return _reading(context, status="empty", message="the file has no rows")
+    known = [(sheet, *found) for sheet in sheets if (found := _known(sheet)) is not None]
+    if len(known) > 1:  # row numbers and balances are one sheet's
+        message = f"the workbook has {len(known)} sheets with a table: save each as a file of its own"
+        return _reading(context, status="unreadable", message=message)
+    if not known:
+        sheet = max(sheets, key=lambda one: len(one.rows))
+        raw = _raw_rows(sheet, len(sheet.rows), context, "rejected", "the file's format is not known")
+        return _reading(
+            context, raw, status="unknown_format", message=_message(_unknown(sheet), *said, *_left(sheets, sheet))
+        )
+    sheet, source, header = known[0]
+    return _parsed(sheet, source, header, context, [*said, *_left(sheets, sheet)])
+
+
+def _known(sheet: Sheet) -> tuple[Source, int] | None:
+    """The format of a sheet, and the index of its header."""
     for source in SOURCES:
         header = source.identify(sheet.rows[:_HEAD])
         if header is not None:
-            return _parsed(sheet, source, header, context)
-    raw = _raw_rows(sheet, len(sheet.rows), context, "rejected", "the file's format is not known")
-    return _reading(context, raw, status="unknown_format", message=_unknown(sheet))
+            return source, header
+    return None
+
+
+def _left(sheets: list[Sheet], read: Sheet) -> list[str]:
+    """What is to be said of a workbook's sheets that were not read."""
+    others = [sanitised(sheet.name)[:30] for sheet in sheets if sheet is not read]
+    if not others:
+        return []
+    return [
+        f"read sheet '{sanitised(read.name)[:30]}', not {len(others)} others that hold rows ({', '.join(others[:5])})"
+    ]
+
+
+def _message(*parts: str | None) -> str | None:
+    return "; ".join(part for part in parts if part) or None
 
 
 def parser_version(source: Source, context: Context) -> str:
@@ -82,7 +144,7 @@ def is_current(version: str | None, context: Context) -> bool:
     return version == reading_key(context) or version in {parser_version(source, context) for source in SOURCES}
 
 
-def _parsed(sheet: Sheet, source: Source, header: int, context: Context) -> Reading:
+def _parsed(sheet: Sheet, source: Source, header: int, context: Context, said: list[str]) -> Reading:
     rows = _frame(sheet, header, source)
     blank = _blank(rows)
     try:
@@ -98,7 +160,7 @@ def _parsed(sheet: Sheet, source: Source, header: int, context: Context) -> Read
         source=source.name,
         parser_version=parser_version(source, context),
         status="parsed" if rows.height else "empty",
-        message=None if rows.height else "the file has a header and no rows",
+        message=_message(None if rows.height else "the file has a header and no rows", *said),
         rows=rows.height,
     )  # fmt: skip
 

@@ -12,15 +12,19 @@ from transforms.sources.registry import REGROUP, Reading, read_file
 DATA = Path(__file__).parent / "data"
 OWN = "0x00000000000000000000000000000000000000aa"
 """The client's address in the Etherscan fixtures."""
+CLOCKS = dict.fromkeys(("okx", "bitfinex"), "America/New_York")
+"""The account's clock, by the folder of fixtures whose files name none."""
 
 
 def read(path: Path, data: bytes | None = None) -> Reading:
     content = path.read_bytes() if data is None else data
-    return read_file(content, Context("account", "file", OWN, path.name))
+    return read_file(content, Context("account", "file", OWN, path.name, CLOCKS.get(path.parent.name)))
 
 
-def read_text(text: str, file_name: str = "export.csv", address: str | None = OWN) -> Reading:
-    return read_file(text.encode(), Context("account", "file", address, file_name))
+def read_text(
+    text: str, file_name: str = "export.csv", address: str | None = OWN, time_zone: str | None = None
+) -> Reading:
+    return read_file(text.encode(), Context("account", "file", address, file_name, time_zone))
 
 
 def plain(column: str) -> pl.Expr:
