@@ -11,14 +11,23 @@ import polars as pl
 from schemas.fields import INSTANT
 from schemas.gate import conform, empty
 from schemas.intake import Files, Legs, RawRows
-from transforms.sources import binance, coinbase, etherscan, kraken, universal
+from transforms.sources import binance, coinbase, coinbase_pro, coinbase_reports, crypto_com, etherscan, kraken, universal
 from transforms.sources.base import Context, Parsed, Source
 from transforms.text import Sheet, UnreadableError, read_sheet, sanitised
 
 SOURCES = (
     universal.SOURCE,
     coinbase.SOURCE,
+    coinbase.TAX_REPORT,
+    coinbase_reports.WALLET,
+    coinbase_reports.TRANSFERS,
+    coinbase_reports.GAIN_LOSS,
+    coinbase_pro.STATEMENT,
+    coinbase_pro.FILLS,
+    crypto_com.APP,
+    crypto_com.EXCHANGE,
     kraken.SOURCE,
+    kraken.TRADES,
     binance.SOURCE,
     etherscan.NORMAL,
     etherscan.INTERNAL,
