@@ -178,6 +178,14 @@ def local_time(text: pl.Expr, zone: str | None, *formats: str) -> pl.Expr:
     return local.dt.convert_time_zone("UTC").cast(INSTANT)
 
 
+def zoned_time(text: pl.Expr, zone: str | None, *formats: str) -> pl.Expr:
+    """The instant of a time that states its offset (or Z), else of one on the clock of `zone` (see `local_time`)."""
+    plain = text.str.strip_chars()
+    with_offset = plain.str.replace(r"\s*(?:[zZ]|UTC|GMT)$", "+00:00").str.replace(r"([+-]\d{2})$", "${1}:00")
+    stated = utc_time(with_offset, *(f"{form}{gap}%z" for form in formats for gap in ("", " ")))
+    return pl.coalesce(stated, local_time(plain, zone, *formats))
+
+
 ZONE_ASKED = "a time zone: the file's times name none; set time_zone of the account in accounts.csv"
 """`time_expected` of a row whose time is on a clock that nobody named."""
 

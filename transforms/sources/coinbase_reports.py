@@ -69,7 +69,7 @@ def parse_wallet(rows: pl.DataFrame, context: Context) -> Parsed:
         tx_id=filled("hash"),
         row_key=pl.coalesce(
             pl.format("id:{}:{}", filled("identity"), filled("Currency")),
-            content_id("", "Timestamp", "Amount", "Currency", "Balance", "Notes"),
+            content_id("", "Timestamp", "amount", "Currency", "balance", "Notes"),
         ),
     )
     buys, sells = (_traded() & (pl.col("amount") > 0), _traded() & (pl.col("amount") < 0))
@@ -173,7 +173,7 @@ def parse_gain_loss(rows: pl.DataFrame, context: Context) -> Parsed:
         occurred_at=utc_time(pl.col("Date of Disposition").str.strip_chars() + " 12:00", "%m/%d/%Y %H:%M"),
         time_text=pl.col("Date of Disposition"),
         time_expected=pl.lit("MM/DD/YYYY"),
-        row_key=content_id("", "Transaction ID", "Tax lot ID", "Asset name", "Amount", "Date of Disposition"),
+        row_key=content_id("", "Transaction ID", "Tax lot ID", "Asset name", "quantity", "Date of Disposition"),
         kind=pl.lit("sell"),
         note=acquired.dt.to_string("%Y-%m-%d"),
         sent_quantity="quantity",

@@ -41,7 +41,7 @@ _QUOTES = (
     "USD", "EUR", "GBP", "CAD", "JPY", "AUD", "CHF", "AED", "XBT", "BTC", "ETH", "DAI", "DOT",
 )  # fmt: skip
 """Longer ones first: `XBTPYUSD` is in PYUSD."""
-_PAIR = rf"^(?:(?<old>[XZ][A-Z0-9]{{3}}|USDT)(?<oldquote>{_OLD_QUOTES})|(?<base>[A-Z0-9.]{{2,}}?)/?(?<quote>{'|'.join(_QUOTES)}))$"
+_PAIR = rf"^(?:(?<old>[XZ][A-Z0-9]{{3}}|USDT)(?<oldquote>{_OLD_QUOTES})|(?<base>[A-Z0-9.]{{2,}}?)/?(?<quote>{'|'.join(_QUOTES)})|(?<letter>[A-Z])/?(?<its>USD|EUR|GBP|XBT|BTC|ETH|USDT|USDC))$"
 
 
 def identify(head: list[list[str]]) -> int | None:
@@ -187,8 +187,8 @@ def parse_trades(rows: pl.DataFrame, context: Context) -> Parsed:
     )
     frame = frame.with_columns(
         way=pl.col("type").str.strip_chars().str.to_lowercase(),
-        base=_asset(pl.coalesce("old", "base")),
-        quote=_asset(pl.coalesce("oldquote", "quote")),
+        base=_asset(pl.coalesce("old", "base", "letter")),
+        quote=_asset(pl.coalesce("oldquote", "quote", "its")),
         row_key=pl.format("id:{}", filled("txid")),
         group_key=filled("txid"),
         time_text=pl.col("time"),

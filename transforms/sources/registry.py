@@ -11,7 +11,23 @@ import polars as pl
 from schemas.fields import INSTANT
 from schemas.gate import conform, empty
 from schemas.intake import Files, Legs, RawRows
-from transforms.sources import binance, coinbase, coinbase_pro, coinbase_reports, crypto_com, etherscan, kraken, universal
+from transforms.sources import (
+    binance,
+    bitstamp,
+    cash_app,
+    coinbase,
+    coinbase_pro,
+    coinbase_reports,
+    crypto_com,
+    etherscan,
+    kraken,
+    paypal,
+    river,
+    robinhood,
+    strike,
+    swan,
+    universal,
+)
 from transforms.sources.base import Context, Parsed, Source
 from transforms.text import Sheet, UnreadableError, read_sheet, sanitised
 
@@ -26,6 +42,17 @@ SOURCES = (
     coinbase_pro.FILLS,
     crypto_com.APP,
     crypto_com.EXCHANGE,
+    bitstamp.OLD,
+    bitstamp.RFC_4180,
+    robinhood.TRADES,
+    robinhood.TRANSFERS,
+    robinhood.FORM_1099,
+    cash_app.SOURCE,
+    swan.SOURCE,
+    strike.SOURCE,
+    river.SOURCE,
+    paypal.CRYPTO,
+    paypal.ACTIVITY,
     kraken.SOURCE,
     kraken.TRADES,
     binance.SOURCE,
