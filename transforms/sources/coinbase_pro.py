@@ -77,7 +77,7 @@ def parse_statement(rows: pl.DataFrame, context: Context) -> Parsed:
         row_key=content_id("", *key),
         group_key=pl.when(traded).then(pl.format("{}:{}", "order", "trade"))
         .when(what == "conversion").then(
-            pl.format("conversion:{}:{}", pl.col("occurred_at").dt.epoch("us"), pl.coalesce("transfer", amount.abs().cast(pl.String)))
+            pl.format("conversion:{}:{}", pl.col("occurred_at").dt.epoch("us"), amount.abs())
         ),
         raw=pl.concat_str("unit", "place", separator=" ", ignore_nulls=True),
     ).with_columns(fact="group_key")  # fmt: skip

@@ -111,7 +111,7 @@ def parse_transfers(rows: pl.DataFrame, context: Context) -> Parsed:
             "amount_fault", "fee_fault", "worth_fault",
             pl.when(pl.col("amount").fill_null(0) == 0).then(pl.lit("amount: found none")),
             pl.when(pl.col("fee") < 0).then(pl.lit("network_fee: found a negative one")),
-            pl.when(pl.col("row_key").is_null()).then(pl.lit("id: found none")),
+            pl.when(filled("id").is_null()).then(pl.lit("id: found none")),
         ),
     )  # fmt: skip
     return finish(frame, context, TRANSFERS.family)

@@ -33,4 +33,7 @@ def test_what_is_read_keeps_the_table_models(path: Path) -> None:
 
 
 def test_there_are_fixtures_of_every_source() -> None:
-    assert {path.parent.name for path in CASES} == {"binance", "coinbase", "etherscan", "kraken", "universal"}
+    assert {path.parent.name for path in CASES} == {
+        "binance", "bitstamp", "cash_app", "coinbase", "coinbase_pro", "crypto_com", "etherscan", "kraken", "paypal",
+        "river", "robinhood", "strike", "swan", "universal",
+    }  # fmt: skip

@@ -18,21 +18,28 @@ from transforms.text import read_sheet
 FIXTURES = [
     DATA / f"{name}.csv"
     for name in ("universal/story", "coinbase/history", "kraken/ledgers", "binance/statement",
-                 "etherscan/normal", "etherscan/internal", "etherscan/erc20")
+                 "etherscan/normal", "etherscan/internal", "etherscan/erc20",
+                 "coinbase/v1", "coinbase/v2", "coinbase/v3", "coinbase/us_report", "coinbase/wallet",
+                 "coinbase/transfers", "coinbase/gain_loss", "coinbase_pro/statement", "coinbase_pro/fills",
+                 "kraken/trades", "kraken/newest", "crypto_com/app", "crypto_com/exchange", "bitstamp/old",
+                 "bitstamp/rfc_4180", "robinhood/trades", "robinhood/transfers", "robinhood/form_1099",
+                 "cash_app/activity", "swan/transfers", "strike/newest", "strike/older", "river/activity",
+                 "paypal/crypto", "paypal/activity")
 ]  # fmt: skip
 OTHERS = pytest.mark.parametrize("path", FIXTURES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 JUNK = st.sampled_from(["", " ", "-1", "0", "1e30", "1e-30", "NaN", "'", '"', "a,b", "\x00", "\u202e", "=1+1", "١", "9" * 50, "1970-01-01 00:00:00", "USD", "<b>"])  # fmt: skip
 # an announced transfer and its counterpart, or the rows of one trade, are one fact: they may change with each other
-SHARED = {"kraken": "refid", "coinbase": "Timestamp"}
+SHARED = {
+    "kraken/ledgers": "refid", "kraken/newest": "refid", "coinbase/history": "Timestamp", "coinbase/v1": "Timestamp",
+    "coinbase_pro/statement": "time", "crypto_com/app": "Timestamp (UTC)", "strike/older": "Reference",
+}  # fmt: skip
 
 
 def rows_of(path: Path) -> tuple[list[list[str]], list[list[str]]]:
     """What stands above the rows, and the rows."""
     rows = read_sheet(path.read_bytes()).rows
-    first = min(read(path).legs["row_no"].min(), 5)
-    above = sum(line < first for line in read_sheet(path.read_bytes()).line_nos)
-    header = max(index for index in range(above) if len(rows[index]) >= 7) if path.parent.name == "coinbase" else 0
-    return rows[: header + 1], rows[header + 1 :]
+    above = (read(path).raw_rows["reason"] == "the header or a line above it").sum()
+    return rows[:above], rows[above:]
 
 
 def written(
@@ -103,7 +110,7 @@ def test_a_broken_row_never_raises_and_never_changes_its_neighbours(path: Path, 
 def neighbours(reading: Reading, path: Path, rows: list[list[str]], index: int) -> list[tuple[object, ...]]:
     """The legs of all rows but the broken one and those of its own fact; a running balance runs on from a broken row."""
     lines = reading.raw_rows["row_no"].to_list()[-len(rows) :]
-    shared = SHARED.get(path.parent.name)
+    shared = SHARED.get(f"{path.parent.name}/{path.stem}")
     own = {lines[index]}
     if shared:
         place = _names(rows_of(path)[0][-1]).index(shared)
