@@ -1074,6 +1074,8 @@ def reported_gains(checks: pl.DataFrame) -> list[pl.DataFrame]:
         pl.lit(None, pl.Int64).alias("row_no"),
     )
     return [
-        items(named.filter(pl.col("status") == status), question, "warning", message, action, pl.col("dollars_at_stake"))
+        items(
+            named.filter(pl.col("status") == status), question, "warning", message, action, pl.col("dollars_at_stake")
+        )
         for status, (question, action) in _REPORTED.items()
     ]

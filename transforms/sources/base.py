@@ -284,7 +284,19 @@ def _side_fault(side: str) -> pl.Expr:
 
 
 def _wide() -> dict[str, pl.DataType | type[pl.DataType]]:
-    texts = ("group_key", "kind", "tx_id", "note", "unfit", "fact", "ignore", "reject", "expected", "time_expected", "balance_side")
+    texts = (
+        "group_key",
+        "kind",
+        "tx_id",
+        "note",
+        "unfit",
+        "fact",
+        "ignore",
+        "reject",
+        "expected",
+        "time_expected",
+        "balance_side",
+    )
     wide: dict[str, pl.DataType | type[pl.DataType]] = dict.fromkeys(texts, pl.String)
     wide["balance"] = QUANTITY
     for side in SIDES:

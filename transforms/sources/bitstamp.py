@@ -40,7 +40,9 @@ def parse_old(rows: pl.DataFrame, context: Context) -> Parsed:
     for name in ("Amount", "Value", "Fee"):
         parts = frame[name].str.extract_groups(_WITH_UNIT).struct.unnest()
         unlike = (parts["number"].is_null() & (frame[name].str.strip_chars() != "")).alias(f"{name} unlike")
-        frame = frame.with_columns(unlike, parts["number"].alias(f"{name} number"), parts["unit"].alias(f"{name} currency"))
+        frame = frame.with_columns(
+            unlike, parts["number"].alias(f"{name} number"), parts["unit"].alias(f"{name} currency")
+        )
     day = pl.col("Datetime").str.strip_chars().str.replace(r"^([A-Za-z]+)\.", "${1}")
     frame = with_numbers(frame, amount="Amount number", value="Value number", fee="Fee number").with_columns(
         occurred_at=utc_time(day.str.replace_many(_MONTHS), "%b %d, %Y, %I:%M %p"),

@@ -43,10 +43,14 @@ def parse(rows: pl.DataFrame, context: Context) -> Parsed:
     A label as EST names the zone: the clock is read as that of New York on the day, for the label may be wrong for the
     season; in the hour that a clock shows twice it tells which. What a withdrawal was worth is no proceeds.
     """
-    frame = with_numbers(rows, amount="Amount", fee="Fee", net="Net Amount", quantity="Asset Amount", price="Asset Price")
+    frame = with_numbers(
+        rows, amount="Amount", fee="Fee", net="Net Amount", quantity="Asset Amount", price="Asset Price"
+    )
     charged = pl.col("Notes").str.extract(r"(?i)with fee BTC ([0-9.Ee+-]*[0-9])")
     frame = with_numbers(frame.with_columns(charged=charged), chain_fee="charged")
-    frame = pl.concat([frame, frame["Date"].str.strip_chars().str.extract_groups(_STAMP).struct.unnest()], how="horizontal")
+    frame = pl.concat(
+        [frame, frame["Date"].str.strip_chars().str.extract_groups(_STAMP).struct.unnest()], how="horizontal"
+    )
     status = pl.col("Status").str.strip_chars().str.to_lowercase()
     what = pl.col("Transaction Type").str.strip_chars().str.to_lowercase()
     action = what.replace_strict(_TYPES, default=None, return_dtype=pl.String)

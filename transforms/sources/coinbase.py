@@ -50,7 +50,16 @@ class Layout(NamedTuple):
     signed: bool = False
 
 
-_V4 = Layout("Price Currency", False, "Price at Transaction", "Subtotal", HEADER[8], "Fees and/or Spread", identified=True, signed=True)
+_V4 = Layout(
+    "Price Currency",
+    False,
+    "Price at Transaction",
+    "Subtotal",
+    HEADER[8],
+    "Fees and/or Spread",
+    identified=True,
+    signed=True,
+)
 _BARE = _V4._replace(identified=False)
 
 # What a type is: how its row is read (`shape`) and the kind of its event.
@@ -102,8 +111,9 @@ def _older(code: str | None) -> list[tuple[Layout, tuple[str, ...]]]:
     found = [Layout("Spot Price Currency", False, plain, "Subtotal", *ends) for ends in inclusive]
     found.append(Layout(None, False, plain, "Subtotal", *inclusive[0]))  # no money is named
     if code is not None:
-        names = (f"{code} {name}" for name in (plain, "Subtotal", *inclusive[0]))
-        found += [Layout(code, True, *names), Layout(code, True, f"{code} {plain}", "Subtotal", inclusive[0][0], None)]
+        price, subtotal = f"{code} {plain}", f"{code} Subtotal"
+        found.append(Layout(code, True, price, subtotal, f"{code} {inclusive[0][0]}", f"{code} Fees"))
+        found.append(Layout(code, True, price, "Subtotal", inclusive[0][0], None))
     return [(each, _columns(each)) for each in found]
 
 
@@ -262,7 +272,9 @@ def _between_own() -> pl.Expr:
     moves = pl.col("action").is_in(["out:withdrawal", "in:deposit"]) & ~pl.col("asset").is_in(FIAT)
     moves &= ~pl.col("Notes").str.contains(_EARNED).fill_null(value=False)
     same = ["occurred_at", "asset", "quantity"]
-    sent, received = ((moves & (pl.col("action") == name)).sum().over(same) == 1 for name in ("out:withdrawal", "in:deposit"))
+    sent, received = (
+        (moves & (pl.col("action") == name)).sum().over(same) == 1 for name in ("out:withdrawal", "in:deposit")
+    )
     sound = pl.col("occurred_at").is_not_null() & (pl.col("quantity") > 0) & pl.col("unfit").is_null()
     return moves & sent & received & sound
 
@@ -278,11 +290,19 @@ def _fault(of: Layout) -> pl.Expr:
         reason(action.is_null(), f"unknown type {{}}: expected one of {one_of(_TYPES)}", kind),
         *(f"{name}_fault" for name in numbers),
         pl.when(pl.col("quantity").fill_null(0) == 0).then(pl.lit("Quantity Transacted: found none")),
-        pl.when(pl.col("quantity") < 0).then(pl.lit("Quantity Transacted: found a negative one, expected a positive one in this layout")),
-        pl.when(trades & pl.col("unit").is_null()).then(pl.lit("the export names no currency for its amounts: ask for a newer export, or enter the trade in the universal format")),
+        pl.when(pl.col("quantity") < 0).then(
+            pl.lit("Quantity Transacted: found a negative one, expected a positive one in this layout")
+        ),
+        pl.when(trades & pl.col("unit").is_null()).then(
+            pl.lit(
+                "the export names no currency for its amounts: ask for a newer export, or enter the trade in the universal format"
+            )
+        ),
         pl.when(trades & (pl.col("fees") < 0)).then(pl.lit("Fees: found a negative fee, expected none on a trade")),
         pl.when(trades & pl.col("gross").is_null()).then(pl.lit("found no subtotal, and no amount in the notes")),
-        pl.when(trades & off & (of.fees is not None)).then(pl.lit("found a total that is not the subtotal and the fees")),
+        pl.when(trades & off & (of.fees is not None)).then(
+            pl.lit("found a total that is not the subtotal and the fees")
+        ),
         reason(unclear, "Notes: found {}, expected 'Converted 1 A to 2 B'", pl.col("Notes")),
     )
 

@@ -41,7 +41,9 @@ def _plain(names: list[str]) -> tuple[str, ...]:
 
 
 def _named(rows: pl.DataFrame) -> pl.DataFrame:
-    names = {name: name.lower().replace("timestamp", "time") for name in rows.columns if name not in {"row_no", "unfit"}}
+    names = {
+        name: name.lower().replace("timestamp", "time") for name in rows.columns if name not in {"row_no", "unfit"}
+    }
     frame = rows.rename(names)
     return frame if "portfolio" in frame.columns else frame.with_columns(portfolio=pl.lit(""))
 

@@ -109,7 +109,9 @@ def _wallet_fault(fee_alone: pl.Expr) -> pl.Expr:
     return pl.coalesce(
         *(f"{name}_fault" for name in ("amount", "balance", "total", "fee")),
         pl.when(exchanged).then(
-            pl.lit("instantly exchanged: enter the receipt and its sale in the universal format, with what was paid out")
+            pl.lit(
+                "instantly exchanged: enter the receipt and its sale in the universal format, with what was paid out"
+            )
         ),
         pl.when(pl.col("amount").is_null() & ~fee_alone).then(pl.lit("Amount: found none")),
         pl.when((pl.col("total") < 0) | (pl.col("fee") < 0)).then(

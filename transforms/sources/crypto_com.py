@@ -72,7 +72,10 @@ _SHAPES = {
     ),
 }  # fmt: skip
 _BY_KIND = dict(chain.from_iterable(((kind, shape) for kind in kinds) for shape, kinds in _SHAPES.items()))
-_COMMITTED, _LOCKED = r"^trading\.limit_order\..+_commit$", r"^trading\.limit_order\..+_(?:un)?lock$|.*_(?:un)?lock$|.*_upgrade$"
+_COMMITTED, _LOCKED = (
+    r"^trading\.limit_order\..+_commit$",
+    r"^trading\.limit_order\..+_(?:un)?lock$|.*_(?:un)?lock$|.*_upgrade$",
+)
 _TOTAL = "dynamic_coin_swap"
 _PARTS = ("lockup_swap", "crypto_wallet_swap")
 
@@ -100,7 +103,9 @@ def parse_app(rows: pl.DataFrame, context: Context) -> Parsed:
     frame = _named(rows)
     if "transaction hash" not in frame.columns:
         frame = frame.with_columns(pl.lit("").alias("transaction hash"))
-    frame = with_numbers(frame, amount="amount", target="to amount", native="native amount", worth="native amount in usd")
+    frame = with_numbers(
+        frame, amount="amount", target="to amount", native="native amount", worth="native amount in usd"
+    )
     raw = pl.col("transaction kind").str.strip_chars().str.to_lowercase()
     frame = frame.with_columns(
         code=raw,
@@ -178,7 +183,12 @@ def _app_fault() -> pl.Expr:
 def parse_exchange(rows: pl.DataFrame, context: Context) -> Parsed:
     """Legs of the Exchange's trades, a row a fill: the amount in the symbol's first coin, the volume in its second."""
     frame = with_numbers(_named(rows), size="trade amount", volume="volume of business", price="trade price", fee="fee")
-    pair = pl.col("symbol").str.strip_chars().str.to_uppercase().str.extract_groups(r"^(?<base>[A-Z0-9]+)[_/](?<quote>[A-Z0-9]+)$")
+    pair = (
+        pl.col("symbol")
+        .str.strip_chars()
+        .str.to_uppercase()
+        .str.extract_groups(r"^(?<base>[A-Z0-9]+)[_/](?<quote>[A-Z0-9]+)$")
+    )
     frame = frame.with_columns(pair.struct.unnest()).with_columns(
         way=pl.col("side").str.strip_chars().str.to_uppercase(),
         time_text=pl.col("time utc"),

@@ -34,7 +34,20 @@ _EARN_MOVES = ("allocation", "deallocation", "autoallocation", "autoallocate", "
 _TYPES = (*_TRADES, *_INCOME, *_APART, "deposit", "withdrawal", "earn", "transfer")
 _INTERNAL = r"^(spot|staking|futures|parachain|margin)(to|from)(spot|staking|futures|parachain|margin)$"
 
-_TRADE_FILE = {"txid", "ordertxid", "pair", "time", "type", "ordertype", "price", "cost", "fee", "vol", "margin", "misc"}
+_TRADE_FILE = {
+    "txid",
+    "ordertxid",
+    "pair",
+    "time",
+    "type",
+    "ordertype",
+    "price",
+    "cost",
+    "fee",
+    "vol",
+    "margin",
+    "misc",
+}
 _OLD_QUOTES = "ZUSD|ZEUR|ZGBP|ZCAD|ZJPY|ZAUD|ZKRW|XXBT|XETH"
 _QUOTES = (
     "PYUSD", "RLUSD", "USDT", "USDC", "USDG", "USDQ", "USDR", "USDD", "EURT", "EURQ", "EURR", "EURC", "TBTC", "WBTC",

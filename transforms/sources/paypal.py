@@ -46,10 +46,16 @@ def parse_crypto(rows: pl.DataFrame, context: Context) -> Parsed:
     """Legs of crypto rows: what came in, what went out, and the fee beside them."""
     market = next(name for name in rows.columns if name.startswith("Market Value ("))
     frame = with_numbers(
-        rows, received="Asset In (Quantity)", sent="Asset Out (Quantity)", fee="Transaction Fee (Quantity)", value=market
+        rows,
+        received="Asset In (Quantity)",
+        sent="Asset Out (Quantity)",
+        fee="Transaction Fee (Quantity)",
+        value=market,
     )
     what = pl.col("Transaction Type").str.strip_chars().str.to_lowercase().str.replace_all(r"[-_\s]+", " ")
-    value = usd(pl.when(pl.col("value") > 0).then("value")) if market.endswith("(USD)") else pl.lit(None, pl.Decimal(18, 6))
+    value = (
+        usd(pl.when(pl.col("value") > 0).then("value")) if market.endswith("(USD)") else pl.lit(None, pl.Decimal(18, 6))
+    )
     stamp = pl.col("DateTime").str.strip_chars()
     sent, received = pl.col("sent").fill_null(0) != 0, pl.col("received").fill_null(0) != 0
     trade = what.is_in(["buy", "sell"]) & ~(sent & received)

@@ -25,7 +25,16 @@ _TRADES = (
     "UUID", "Time Entered", "Symbol", "Side", "Quantity", "State", "Order Type", "Leaves Quantity", "Entered Price",
     "Average Price", "Notional",
 )  # fmt: skip
-_TRANSFERS = {"id", "created_at", "currency_code", "transfer_type", "amount", "network_fee", "state", "blockchain_txn_id"}
+_TRANSFERS = {
+    "id",
+    "created_at",
+    "currency_code",
+    "transfer_type",
+    "amount",
+    "network_fee",
+    "state",
+    "blockchain_txn_id",
+}
 _STOPPED = ("cancelled", "canceled", "failed", "rejected", "voided", "reversed", "expired")
 _WAITING = ("pending", "unconfirmed", "queued", "confirmed", "new", "submitted", "processing", "in_progress")
 _DONE = ("succeeded", "completed", "complete", "settled")
@@ -141,7 +150,9 @@ def parse_1099(rows: pl.DataFrame, context: Context) -> Parsed:
     words = pl.col("DESCRIPTION").str.strip_chars().str.to_uppercase()
     ticker = words.str.extract(r"\(([A-Z0-9]{2,10})\)$")
     known = pl.coalesce(words.str.replace(r"\s*\([A-Z0-9]+\)$", "").replace_strict(_COINS, default=None), words)
-    coin = pl.when(known.is_in(list(_COINS.values()))).then(pl.coalesce(pl.when(ticker.is_in(list(_COINS.values()))).then(ticker), known))
+    coin = pl.when(known.is_in(list(_COINS.values()))).then(
+        pl.coalesce(pl.when(ticker.is_in(list(_COINS.values()))).then(ticker), known)
+    )
     digital = form == "1099-DA"
     other = form.str.starts_with("1099-") & ~sold & ~digital
     acquired = pl.col("DATE ACQUIRED").str.strip_chars().str.to_date("%Y%m%d", strict=False)

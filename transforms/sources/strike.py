@@ -92,7 +92,10 @@ def _sides(frame: pl.DataFrame, money: str, *, new: bool) -> pl.DataFrame:
     action, coins, cash = pl.col("action"), pl.col("coins").abs(), pl.col("cash").abs()
     trade, has_coins = action.is_in(["buy", "sell"]), pl.col("coins").fill_null(0) != 0
     has_cash = pl.col("cash").fill_null(0) != 0
-    moved, unit = pl.when(has_coins).then(coins).otherwise(cash), pl.when(has_coins).then(pl.lit("BTC")).otherwise(pl.lit(money))
+    moved, unit = (
+        pl.when(has_coins).then(coins).otherwise(cash),
+        pl.when(has_coins).then(pl.lit("BTC")).otherwise(pl.lit(money)),
+    )
     signed = pl.when(has_coins).then("coins").otherwise("cash")
     loan = action == "loan"
     out, into = (action == "out") | (loan & (signed < 0)), (action == "in") | (loan & (signed > 0))

@@ -31,7 +31,9 @@ def parse(rows: pl.DataFrame, context: Context) -> Parsed:
 
     A fee that was taken from a deposit of money stays with the deposit.
     """
-    frame = with_numbers(rows, total="Total USD", paid="Transaction USD", fee="Fee USD", units="Unit Count", price="BTC Price")
+    frame = with_numbers(
+        rows, total="Total USD", paid="Transaction USD", fee="Fee USD", units="Unit Count", price="BTC Price"
+    )
     event, status = (pl.col(name).str.strip_chars().str.to_lowercase() for name in ("Event", "Status"))
     asset, buys, coins = filled("Asset Type").str.to_uppercase(), event == "purchase", event == "asset_deposit"
     money = pl.coalesce("paid", pl.col("total") - pl.col("fee").fill_null(0))
