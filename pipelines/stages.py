@@ -65,7 +65,8 @@ def events(
     """Legs of all files to canonical, dated and valued events."""
     settings = folder.settings(night)
     master = asset_master.master(firm_assets)
-    resolved = legs.with_columns(asset=asset_master.resolve(master, pl.col("asset")))
+    facts = legs.filter(~pl.col("source").is_in(ONLY_CHECKS))  # results are compared, never booked
+    resolved = facts.with_columns(asset=asset_master.resolve(master, pl.col("asset")))
     built = books.assemble(resolved, NETTED, REGROUP)
     owned = built.events.drop("taxpayer_id").join(
         account_facts.select("account_id", "taxpayer_id"), on="account_id", how="inner"

@@ -52,7 +52,12 @@ def compare(
     alone = left.join(shifted, on=_DAY, how="anti")
     every = pl.concat([met, shifted, alone, told], how="diagonal_relaxed")
     owned = every.join(account_facts.select("account_id", "taxpayer_id"), on="account_id")
-    return conform(_judged(owned, tolerance), GainChecks).sort(*_DAY)
+    money = [
+        pl.col(f"{side}_{what}").cast(MONEY, strict=False)
+        for side in ("our", "their")
+        for what in ("proceeds", "basis")
+    ]
+    return conform(_judged(owned, tolerance).with_columns(money), GainChecks).sort(*_DAY)
 
 
 def _theirs(legs: pl.DataFrame) -> pl.DataFrame:

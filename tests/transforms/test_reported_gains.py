@@ -9,9 +9,10 @@ from typing import Any
 import polars as pl
 import pytest
 
+from schemas import gate
 from schemas.gate import conform
 from schemas.intake import Legs
-from schemas.tax import Gains
+from schemas.tax import GainChecks, Gains
 from tests.transforms.frames import frame
 from transforms import questions, reported_gains
 from transforms.sources.base import Context
@@ -37,7 +38,9 @@ def report(*rows: str, file_id: str = "f") -> pl.DataFrame:
 
 def compared(legs: pl.DataFrame, *pieces: dict[str, Any]) -> pl.DataFrame:
     gains = frame(Gains, *({**PIECE, **piece} for piece in pieces))
-    return reported_gains.compare(legs, gains, OWNER, Decimal("0.01"), dt.date(2026, 12, 31))
+    found = reported_gains.compare(legs, gains, OWNER, Decimal("0.01"), dt.date(2026, 12, 31))
+    assert gate.check(found, GainChecks).rejected.is_empty()
+    return found
 
 
 def test_the_same_disposal_in_both_is_no_question() -> None:
