@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import polars as pl
 
-from schemas.fields import MONEY, QUANTITY
+from schemas.fields import MONEY, QUANTITY, UNTAXED
 from schemas.gate import conform
 from schemas.tax import GainChecks
 from transforms.exact import to_money
@@ -44,11 +44,12 @@ def compare(
         first=pl.col("date_sold").min().dt.truncate("1y"), last=pl.col("date_sold").max()
     )
     ours = _ours(gains).join(span.select("account_id", "source"), on="account_id")
-    met = theirs.join(ours, on=_DAY)
+    met = _with_fees(theirs.join(ours, on=_DAY))
     left, right = theirs.join(met, on=_DAY, how="anti"), ours.join(met, on=_DAY, how="anti")
     shifted = _shifted(left, right)
     told = right.join(shifted.with_columns(pl.col("our_day").alias("date_sold")), on=_DAY, how="anti")
-    told = told.join(span, on=["account_id", "source"]).filter(pl.col("date_sold").is_between("first", "last"))
+    sold = pl.col("our_quantity").is_not_null()  # a day with fees alone is not asked
+    told = told.join(span, on=["account_id", "source"]).filter(sold & pl.col("date_sold").is_between("first", "last"))
     alone = left.join(shifted, on=_DAY, how="anti")
     every = pl.concat([met, shifted, alone, told], how="diagonal_relaxed")
     owned = every.join(account_facts.select("account_id", "taxpayer_id"), on="account_id")
@@ -92,14 +93,36 @@ def _whole(column: str) -> pl.Expr:
 
 
 def _ours(gains: pl.DataFrame) -> pl.DataFrame:
-    wide = gains.with_columns(pl.col("proceeds", "basis").cast(_WIDE))
-    return wide.group_by("account_id", "asset", "date_sold").agg(
-        our_quantity=pl.col("quantity").sum(),
-        our_proceeds=_whole("proceeds"),
-        our_basis=_whole("basis"),
-        tax_year=pl.col("tax_year").min(),
-        event_id=pl.col("event_id").sort_by("disposed_at", "event_id").first(),
+    """The books by account, asset and day: what was sold, and beside it what was paid as fees in the asset.
+
+    Gifts, donations, thefts and losses are no sales.
+    """
+    sold = gains.filter(~pl.col("disposal_kind").is_in(UNTAXED))
+    wide = sold.with_columns(pl.col("proceeds", "basis").cast(_WIDE), fee=pl.col("disposal_kind") == "fee")
+    sums = wide.group_by("account_id", "asset", "date_sold", "fee").agg(
+        pl.col("quantity").sum(), proceeds=_whole("proceeds"), basis=_whole("basis")
     )
+    days = wide.group_by("account_id", "asset", "date_sold").agg(
+        tax_year=pl.col("tax_year").min(), event_id=pl.col("event_id").sort_by("disposed_at", "event_id").first()
+    )
+    for fee, name in ((False, "our"), (True, "fee")):
+        part = sums.filter(pl.col("fee") == fee).drop("fee")
+        renamed = part.rename({what: f"{name}_{what}" for what in ("quantity", "proceeds", "basis")})
+        days = days.join(renamed, on=["account_id", "asset", "date_sold"], how="left")
+    return days
+
+
+def _with_fees(met: pl.DataFrame) -> pl.DataFrame:
+    """Fees in coin are counted where the report's quantity has them: reports differ in it."""
+    bare = pl.col("our_quantity").fill_null(0)
+    whole = bare + pl.col("fee_quantity")
+    has = ((pl.col("their_quantity") - whole).abs() < (pl.col("their_quantity") - bare).abs()).fill_null(value=False)
+    none = pl.col("our_quantity").is_null()
+    return met.with_columns(
+        pl.when(has & none).then(f"fee_{what}").when(has).then(pl.col(f"our_{what}") + pl.col(f"fee_{what}"))
+        .otherwise(f"our_{what}").alias(f"our_{what}")
+        for what in ("quantity", "proceeds", "basis")
+    )  # fmt: skip
 
 
 def _shifted(theirs: pl.DataFrame, ours: pl.DataFrame) -> pl.DataFrame:

@@ -118,3 +118,22 @@ def test_two_rows_of_a_lot_that_are_alike_are_two() -> None:
 def test_accounts_without_a_report_are_not_asked() -> None:
     empty = conform(pl.DataFrame(schema=report(FIRST).schema), Legs)
     assert compared(empty, {}).is_empty()
+
+
+def test_a_donation_is_no_sale_that_the_report_lacks() -> None:
+    given = {"event_id": "ev-9", "date_sold": "2026-03-01", "disposal_kind": "donation", "proceeds": None, "gain": None}
+    assert compared(report(FIRST), {}, given)["status"].to_list() == ["same"]
+
+
+def test_a_fee_in_coin_counts_where_the_report_has_it() -> None:
+    fee = {
+        "event_id": "ev-1f",
+        "disposal_kind": "fee",
+        "quantity": "1",
+        "proceeds": "2400",
+        "basis": "2000",
+        "gain": "400",
+    }
+    assert compared(report(FIRST), {}, fee)["status"].to_list() == ["same"]
+    assert compared(report(FIRST, SECOND), {}, fee)["status"].to_list() == ["same"]
+    assert compared(report(FIRST), {}, {**fee, "date_sold": "2026-03-01"})["status"].to_list() == ["same"]

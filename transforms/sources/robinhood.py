@@ -173,7 +173,7 @@ def parse_1099(rows: pl.DataFrame, context: Context) -> Parsed:
         received_usd=usd(pl.col("proceeds")),
         ignore=pl.when(pl.col(names[1]).str.strip_chars() == names[1]).then(pl.lit("the header of a section"))
         .when(other).then(pl.lit("another section of the form: no sale of coins"))
-        .when(sold & coin.is_null() & pl.col("quantity").is_not_null()).then(pl.lit("a security: not in these books")),
+        .when(sold & coin.is_null() & pl.col("quantity").is_not_null()).then(pl.lit("taken for a security: no coin that Robinhood is known to sell")),
         reject=pl.coalesce(
             pl.when(digital).then(pl.lit("Form 1099-DA: enter its rows in forms_1099da.csv of the firm's folder")),
             reason(~sold.fill_null(value=False), "the form's name: found {}, expected 1099-B or another", pl.col(names[0])),

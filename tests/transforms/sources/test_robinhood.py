@@ -42,6 +42,6 @@ def test_of_a_form_1099_the_coins_are_compared_and_the_rest_is_named() -> None:
     ]  # fmt: skip
     assert reading.legs["usd_value"].cast(str).to_list() == ["300.000000", "600.000000", None, "1300.000000"]
     ignored, rejected = reasons(reading, "ignored"), reasons(reading, "rejected")
-    assert ignored[4] == "a security: not in these books"
+    assert ignored[4] == "taken for a security: no coin that Robinhood is known to sell"
     assert ignored[9] == "another section of the form: no sale of coins"
     assert rejected[11] == "Form 1099-DA: enter its rows in forms_1099da.csv of the firm's folder"
