@@ -31,6 +31,7 @@ _QUESTIONS = {
     "income_questions": "income",
     "filing_questions": "filings",
     "amendment_questions": "amendments",
+    "gain_questions": "gain_checks",
 }
 """Tables of what the stages leave open, and the asset they are written with."""
 _FOLDER = "firm_folder"
@@ -245,6 +246,14 @@ _TAX = [
         },
         stages.form_lines,
         shown=("form_8949", "reconciliation_1099da"),
+        group="tax",
+    ),
+    table_assets(
+        "reported_gains",
+        {"gain_checks": tax.GainChecks, "gain_questions": review.ReviewItems},
+        {"legs": intake.Legs, "gains": tax.Gains, **_of("account_facts"), **_firm("assets")},
+        stages.gain_check_rows,
+        shown=("gain_checks",),
         group="tax",
     ),
     table_assets(

@@ -33,6 +33,7 @@ from transforms import (
     questions,
     reconciliation,
     related_parties,
+    reported_gains,
     return_lines,
     returns,
     state_estimates,
@@ -44,7 +45,7 @@ from transforms.law import wash_sale_rules
 from transforms.law.parameters import LAW_VERSION
 from transforms.methods import WALLET_YEAR
 from transforms.review import inbox
-from transforms.sources.registry import NETTED, REGROUP
+from transforms.sources.registry import NETTED, ONLY_CHECKS, REGROUP
 from transforms.stands import kept_apart
 
 RETURN = ["return_id", "tax_year"]
@@ -64,7 +65,8 @@ def events(
     """Legs of all files to canonical, dated and valued events."""
     settings = folder.settings(night)
     master = asset_master.master(firm_assets)
-    resolved = legs.with_columns(asset=asset_master.resolve(master, pl.col("asset")))
+    facts = legs.filter(~pl.col("source").is_in(ONLY_CHECKS))  # results are compared, never booked
+    resolved = facts.with_columns(asset=asset_master.resolve(master, pl.col("asset")))
     built = books.assemble(resolved, NETTED, REGROUP)
     owned = built.events.drop("taxpayer_id").join(
         account_facts.select("account_id", "taxpayer_id"), on="account_id", how="inner"
@@ -444,6 +446,20 @@ def form_lines(
         "reconciliation_1099da": beside,
         "form_questions": pl.concat(questions.brokers(beside, unreported)),
     }
+
+
+def gain_check_rows(
+    night: Night,
+    legs: pl.DataFrame,
+    gains: pl.DataFrame,
+    account_facts: pl.DataFrame,
+    firm_assets: pl.DataFrame,
+) -> Tables:
+    """What brokers' reports of gains say, beside the gains of the books."""
+    told = _named(legs.filter(pl.col("source").is_in(ONLY_CHECKS)), firm_assets)
+    tolerance = folder.settings(night).form_1099_tolerance
+    checks = reported_gains.compare(told, gains, account_facts, tolerance, night.as_of)
+    return {"gain_checks": checks, "gain_questions": pl.concat(questions.reported_gains(checks))}
 
 
 def return_rows(

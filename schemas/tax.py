@@ -489,3 +489,33 @@ class ReturnInputs(Table):
         """One row a return and year."""
 
         unique = ["return_id", "tax_year"]
+
+
+GAIN_CHECK_STATUS = ("same", "differs", "not_in_books", "not_in_report")
+
+
+class GainChecks(Table):
+    """What a broker's report of gains and losses says of one asset and day beside the books of the account.
+
+    `theirs` columns are sums of the report's rows (null: the report states none), `ours` of the pieces of `gains`.
+    `status`: `not_in_books` and `not_in_report` where only one side has the disposal. `event_id` is the first disposal
+    of the books, `file_id` and `row_no` the first row of the report.
+    """
+
+    taxpayer_id: str
+    account_id: str
+    source: str
+    asset: str
+    tax_year: int
+    date_sold: pl.Date
+    status: str = pa.Field(isin=GAIN_CHECK_STATUS)
+    our_quantity: Quantity = pa.Field(nullable=True)
+    their_quantity: Quantity = pa.Field(nullable=True)
+    our_proceeds: Money = pa.Field(nullable=True)
+    their_proceeds: Money = pa.Field(nullable=True)
+    our_basis: Money = pa.Field(nullable=True)
+    their_basis: Money = pa.Field(nullable=True)
+    dollars_at_stake: Money = pa.Field(nullable=True, ge=0)
+    event_id: str = pa.Field(nullable=True)
+    file_id: str = pa.Field(nullable=True)
+    row_no: int = pa.Field(nullable=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -85,10 +87,50 @@ COUNTS = {
     "exchanges/bitfinex/cryptoTaxes__2014-trades.csv": ("bitfinex_trades", 2, 0, 2),
     # invented decorations ("$", a blank in a number), a fee in XXX
     "exchanges/bitfinex/everytrade__BitfinexBeanV1_d1.csv": ("bitfinex_trades", 6, 0, 2),
-}  # fmt: skip
+    # Coinbase before 2024, its reports, Coinbase Pro, Kraken's trades, and the smaller American platforms
+    "exchanges/bitstamp/everytrade-io__bitstamp_v001.csv": ("bitstamp_old", 2, 0, 0),
+    "exchanges/bitstamp/everytrade__BitstampBeanV1_d1.csv": ("bitstamp_old", 1, 0, 0),
+    "exchanges/bitstamp/everytrade__BitstampBeanV2_d1.csv": ("bitstamp", 3, 0, 0),
+    "exchanges/bitstamp/rotki__bitstamp.csv": ("bitstamp_old", 3, 0, 0),
+    "exchanges/cash_app/wisehodl__cashapp.csv": ("cash_app", 7, 0, 0),
+    "exchanges/coinbase/coinbase_gainloss_report_d.csv": ("coinbase_gain_loss", 2, 0, 0),
+    "exchanges/coinbase/everytrade-io__coinbase_v001_M.csv": ("coinbase", 3, 0, 0),
+    "exchanges/coinbase/everytrade__CoinbaseBeanV1_d1.csv": ("coinbase", 1, 0, 0),
+    "exchanges/coinbase/everytrade__CoinbaseBeanV1_d2.csv": ("coinbase", 3, 0, 0),
+    "exchanges/coinbase/everytrade__CoinbaseBeanV1_d4.csv": ("coinbase", 1, 0, 0),
+    "exchanges/coinbase/robertkarl__UsTaxTransactionsReport.csv": ("coinbase_us_report", 16, 0, 0),
+    # its owner moved every date to 2007 and 2008, before the first block
+    "exchanges/coinbase/robertkarl__sample_coinbase.csv": ("coinbase_wallet", 28, 0, 28),
+    "exchanges/coinbase_pro/everytrade-io__coinbasepro_v001.csv": ("coinbase_pro_fills", 2, 0, 0),
+    "exchanges/coinbase_pro/everytrade__CoinbaseProBeanV1_d1.csv": ("coinbase_pro_fills", 1, 0, 0),
+    "exchanges/coinbase_pro/robertkarl__fills.csv": ("coinbase_pro_fills", 3, 0, 0),
+    "exchanges/coinbase_pro/rotki__coinbasepro.csv": ("coinbase_pro_statement", 21, 0, 0),
+    # a stake
+    "exchanges/crypto_com/cran_cryptoTax__data_CDC.csv": ("crypto_com_app", 19, 1, 0),
+    "exchanges/crypto_com/cran_cryptoTax__data_CDC_exchange_trades.csv": ("crypto_com_exchange", 7, 0, 0),
+    # ignored: two rows of an overall swap that its parts stand beside, a stake, two moves of Crypto Earn, six locks
+    # and unlocks of limit orders; rejected: a bonus paid into the Exchange
+    "exchanges/crypto_com/rotki__cryptocom_trades_list.csv": ("crypto_com_app", 48, 11, 1),
+    "exchanges/kraken/cryptoTaxes__trades.csv": ("kraken_trades", 3, 0, 0),
+    "exchanges/kraken/everytrade__KrakenBeanV1_d1.csv": ("kraken_trades", 2, 0, 0),
+    # money alone
+    "exchanges/paypal/egh__paypal.csv": ("paypal_activity", 2, 2, 0),
+    "exchanges/river/river_income_h_head.csv": ("river", 1, 0, 0),
+    # two sales of shares
+    "exchanges/robinhood/robinhood_1099b_d.csv": ("robinhood_1099", 2, 2, 0),
+    "exchanges/strike/strike_2026_d.csv": ("strike", 2, 0, 0),
+    "exchanges/swan/wisehodl__swan.csv": ("swan", 5, 0, 0),
+    # invented: no currency is named (6 trades), types that Coinbase has not (Swap, Staking)
+    "portfolios/js1499_samples/js1499__sample-coinbase.csv": ("coinbase", 10, 0, 8),
+    # invented: no currency is named (7), a quantity of 0, a negative one, types that Coinbase has not (Swap, Unknown)
+    "portfolios/js1499_samples/js1499__sample-edge-cases.csv": ("coinbase", 12, 0, 11),
 
-ZONES = dict.fromkeys(("exchanges/binance", "exchanges/okx", "exchanges/bitfinex"), "UTC")
-"""The account's clock by folder, where a file names none."""
+# The clocks of files whose times name none, as accounts.csv would give them, by file or folder.
+ZONES = {
+    **dict.fromkeys(("exchanges/binance", "exchanges/okx", "exchanges/bitfinex"), "UTC"),
+    "exchanges/coinbase/robertkarl__sample_coinbase.csv": "America/Los_Angeles",
+    "exchanges/river/river_income_h_head.csv": "America/Los_Angeles",
+}
 
 # Files that are joined from unrelated rows or invented: the check finds exactly their seams.
 SEAMS = {
@@ -101,7 +143,7 @@ def reading(name: str) -> Reading:
     path = ROOT / name
     data = path.read_bytes()
     own = next((address for folder, address in OWN.items() if folder in path.parts), None)
-    zone = ZONES.get(path.parent.relative_to(ROOT).as_posix())
+    zone = ZONES.get(name) or ZONES.get(path.parent.relative_to(ROOT).as_posix())
     return read_file(data, Context("account", hashlib.sha256(data).hexdigest(), own, path.name, zone))
 
 
@@ -119,6 +161,25 @@ def test_every_row_of_a_known_format_is_accounted_for(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name, counts in COUNTS.items() if counts[0] == "kraken_ledgers"])
 def test_krakens_running_balance_follows_from_the_legs(name: str) -> None:
     assert balance_breaks(reading(name).legs).select("raw_asset", "row_no").rows() == SEAMS.get(name, [])
+
+
+def test_coinbase_pros_running_balance_follows_from_the_legs() -> None:
+    assert balance_breaks(reading("exchanges/coinbase_pro/rotki__coinbasepro.csv").legs).is_empty()
+
+
+@pytest.mark.parametrize("name", [name for name, counts in COUNTS.items() if counts[0] == "coinbase_pro_fills"])
+def test_coinbase_pros_totals_hold_to_the_last_digit_shown(name: str) -> None:
+    with (ROOT / name).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    legs = reading(name).legs
+    assert legs["row_no"].n_unique() == len(rows)
+    for line, row in enumerate(rows, 2):
+        size, price, fee, total = (Decimal(row[column]) for column in ("size", "price", "fee", "total"))
+        exact = -(size * price + fee) if row["side"] == "BUY" else size * price - fee
+        assert exact.quantize(total) == total
+        own = legs.filter((pl.col("row_no") == line) & (pl.col("asset") == row["price/fee/total unit"]))
+        moved = sum(-leg if role != "received" else leg for role, leg in own.select("role", "quantity").rows())
+        assert moved == exact
 
 
 @pytest.mark.parametrize("folder", ["0x003dc", "0xf98"])

@@ -1032,3 +1032,50 @@ def wash_sale_bills(at_risk: pl.DataFrame, rules: Iterable[Rule]) -> list[pl.Dat
             check,
         ),
     ]  # fmt: skip
+
+
+_REPORTED = {
+    "differs": (
+        "reported_gain_differs",
+        "Compare the rows of the report with the pieces in gains: a lot, a fee or a transfer's basis is not the same.",
+    ),
+    "not_in_books": (
+        "reported_sale_not_in_books",
+        "Ask for the whole history of the account: the report has a disposal that no file told of.",
+    ),
+    "not_in_report": (
+        "sale_not_in_report",
+        "Ask whether the report is of the whole account; compare the event with the account's history.",
+    ),
+}
+"""Question and what to do, by the status of schemas.tax.GainChecks."""
+
+
+def reported_gains(checks: pl.DataFrame) -> list[pl.DataFrame]:
+    """Where a broker's report of gains and the books differ, or one has a disposal that the other has not.
+
+    Args:
+        checks: schemas.tax.GainChecks.
+    """
+
+    def said(whose: str) -> pl.Expr:
+        quantity, proceeds, basis = (pl.col(f"{whose}_{what}") for what in ("quantity", "proceeds", "basis"))
+        money = [to_cents(amount).cast(pl.String).fill_null("none") for amount in (proceeds, basis)]
+        return (
+            pl.when(quantity.is_null())
+            .then(pl.lit("no disposal"))
+            .otherwise(pl.format("{} units, proceeds {}, basis {}", units_text(quantity), *money))
+        )
+
+    message = pl.format("sold on {}: the report of {} says {}; the books say {}", "date_sold", "source", said("their"), said("our"))  # fmt: skip
+    # a row of the report is named where the books have no event: a new download must not be a new question
+    named = checks.with_columns(
+        pl.when(pl.col("event_id").is_null()).then(pl.format("{}:{}", "source", "date_sold")).alias("file_id"),
+        pl.lit(None, pl.Int64).alias("row_no"),
+    )
+    return [
+        items(
+            named.filter(pl.col("status") == status), question, "warning", message, action, pl.col("dollars_at_stake")
+        )
+        for status, (question, action) in _REPORTED.items()
+    ]

@@ -210,14 +210,18 @@ def _restarted(view: Outlook, sales: Sales, after: Assessment, later: Ints) -> I
     return _half_up((later - early) * points, _BASIS_POINTS)
 
 
-def _savings(view: Outlook, sales: Sales, after: Assessment, sale_year: int | None, *, short: bool = False) -> list[Ints]:
+def _savings(
+    view: Outlook, sales: Sales, after: Assessment, sale_year: int | None, *, short: bool = False
+) -> list[Ints]:
     """What each later year's tax is less than without the sales, the units sold for good in `sale_year`.
 
     Then the gain is more by the basis given up; where the sales raised the basis, it is the world without them that has
     the gain.
     """
     lost, raised = (np.maximum(0, sign * sales.basis_given_up) for sign in (1, -1))
-    lost_28, raised_28 = (np.clip(sign * sales.collectible_given_up, 0, more) for sign, more in ((1, lost), (-1, raised)))
+    lost_28, raised_28 = (
+        np.clip(sign * sales.collectible_given_up, 0, more) for sign, more in ((1, lost), (-1, raised))
+    )
     row = sales.row
     start = Year(after.federal_tax, after.short_term_out, after.long_term_out)
     sold = _path(view, row, start, _Sale(sale_year, lost, lost_28, short))

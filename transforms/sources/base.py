@@ -178,6 +178,14 @@ def local_time(text: pl.Expr, zone: str | None, *formats: str) -> pl.Expr:
     return local.dt.convert_time_zone("UTC").cast(INSTANT)
 
 
+def zoned_time(text: pl.Expr, zone: str | None, *formats: str) -> pl.Expr:
+    """The instant of a time that states its offset (or Z), else of one on the clock of `zone` (see `local_time`)."""
+    plain = text.str.strip_chars()
+    with_offset = plain.str.replace(r"\s*(?:[zZ]|UTC|GMT)$", "+00:00").str.replace(r"([+-]\d{2})$", "${1}:00")
+    stated = utc_time(with_offset, *(f"{form}{gap}%z" for form in formats for gap in ("", " ")))
+    return pl.coalesce(stated, local_time(plain, zone, *formats))
+
+
 ZONE_ASKED = "a time zone: the file's times name none; set time_zone of the account in accounts.csv"
 """`time_expected` of a row whose time is on a clock that nobody named."""
 
@@ -203,6 +211,7 @@ def finish(frame: pl.DataFrame, context: Context, family: str) -> Parsed:
 
     A wide row has `row_no`, `row_key`, `occurred_at`, `time_text` and, where it has them, `group_key`, `kind`, `tx_id`,
     `note`, `balance` and for each side `{side}_quantity`, `_asset`, `_raw` (default: the asset), `_usd`, `_rounded`.
+    `balance_side` names the side whose asset the balance is of (default: the row's first leg).
     `ignore` and `reject` are reasons found by the source; `expected` is what an unclaimed row should have been. Rows of
     one `fact` of the file are rejected together: half a trade would be another fact.
     """
@@ -214,7 +223,8 @@ def finish(frame: pl.DataFrame, context: Context, family: str) -> Parsed:
     used = frame.filter(pl.col("ignore").is_null() & pl.col("reject").is_null())
     legs = pl.concat([_legs(used, side, context, family) for side in SIDES]).sort("row_no", maintain_order=True)
     first = pl.col("row_no").is_first_distinct()
-    legs = conform(legs.with_columns(balance=pl.when(first).then("balance")), Legs)
+    own = pl.when(pl.col("balance_side").is_null()).then(first).otherwise(pl.col("balance_side") == pl.col("role"))
+    legs = conform(legs.with_columns(balance=pl.when(own).then("balance")), Legs)
     ignored = frame.filter(pl.col("ignore").is_not_null()).select("row_no", reason="ignore")
     rejected = frame.filter(pl.col("reject").is_not_null()).select("row_no", reason="reject")
     return Parsed(legs, pl.concat([rejected, _unclaimed(frame, legs, ignored, rejected)]).sort("row_no"), ignored)
@@ -235,7 +245,7 @@ def _unclaimed(frame: pl.DataFrame, *claims: pl.DataFrame) -> pl.DataFrame:
 
 def _legs(frame: pl.DataFrame, side: str, context: Context, family: str) -> pl.DataFrame:
     return frame.filter(pl.col(f"{side}_quantity") > 0).select(
-        "row_no", "row_key", "group_key", "occurred_at", "kind", "tx_id", "note", "balance",
+        "row_no", "row_key", "group_key", "occurred_at", "kind", "tx_id", "note", "balance", "balance_side",
         account_id=pl.lit(context.account_id),
         file_id=pl.lit(context.file_id),
         source=pl.lit(family),
@@ -274,7 +284,19 @@ def _side_fault(side: str) -> pl.Expr:
 
 
 def _wide() -> dict[str, pl.DataType | type[pl.DataType]]:
-    texts = ("group_key", "kind", "tx_id", "note", "unfit", "fact", "ignore", "reject", "expected", "time_expected")
+    texts = (
+        "group_key",
+        "kind",
+        "tx_id",
+        "note",
+        "unfit",
+        "fact",
+        "ignore",
+        "reject",
+        "expected",
+        "time_expected",
+        "balance_side",
+    )
     wide: dict[str, pl.DataType | type[pl.DataType]] = dict.fromkeys(texts, pl.String)
     wide["balance"] = QUANTITY
     for side in SIDES:

@@ -1,9 +1,13 @@
-"""Coinbase's transaction history in the layout of 2024 and later. Older layouts and tax reports do not belong here."""
+"""Coinbase's transaction history, 2019 to today. Its wallet reports of 2013-18 and its tax reports do not belong here."""
 
 from __future__ import annotations
 
+import re
+from typing import NamedTuple
+
 import polars as pl
 
+from schemas.fields import FIAT
 from transforms.ids import content_id
 from transforms.sources.base import (
     Context,
@@ -25,6 +29,38 @@ HEADER = (
     "Subtotal", "Total (inclusive of fees and/or spread)", "Fees and/or Spread", "Notes",
 )  # fmt: skip
 _NEWEST = ("Sender Address", "Recipient Address")
+_BODY = ("Timestamp", "Transaction Type", "Asset", "Quantity Transacted")
+_OF_CURRENCY = re.compile(r"([A-Z]{3}) Spot Price at Transaction")
+
+
+class Layout(NamedTuple):
+    """The columns of a vintage.
+
+    `currency` is the column that names the money, or the code itself (`names_it`); `identified`: rows have an ID;
+    `signed`: what leaves may be negative.
+    """
+
+    currency: str | None
+    names_it: bool
+    price: str
+    subtotal: str
+    total: str
+    fees: str | None
+    identified: bool = False
+    signed: bool = False
+
+
+_V4 = Layout(
+    "Price Currency",
+    False,
+    "Price at Transaction",
+    "Subtotal",
+    HEADER[8],
+    "Fees and/or Spread",
+    identified=True,
+    signed=True,
+)
+_BARE = _V4._replace(identified=False)
 
 # What a type is: how its row is read (`shape`) and the kind of its event.
 _TYPES = {
@@ -56,46 +92,107 @@ _TOLERANCE = pl.lit("0.02").cast(pl.Decimal(38, 18))
 """Subtotal, fees and total are each rounded to cents in most exports."""
 
 
+def layout(names: tuple[str, ...]) -> Layout | None:
+    """The vintage of a header; its first cell may be overwritten by the disclaimer."""
+    if names[1:] in {HEADER[1:], (*HEADER[1:], *_NEWEST)}:
+        return _V4
+    if names[1:] == HEADER[2:]:
+        return _BARE
+    if names[1:4] != _BODY[1:] or names[-1] != "Notes":
+        return None
+    stated = _OF_CURRENCY.fullmatch(names[4]) if len(names) > 4 else None
+    return next((found for found, columns in _older(stated[1] if stated else None) if names[4:-1] == columns), None)
+
+
+def _older(code: str | None) -> list[tuple[Layout, tuple[str, ...]]]:
+    """The vintages before 2024, each with the names between the quantity and the notes."""
+    plain = "Spot Price at Transaction"
+    inclusive = ("Total (inclusive of fees)", "Fees"), (HEADER[8], "Fees and/or Spread")
+    found = [Layout("Spot Price Currency", False, plain, "Subtotal", *ends) for ends in inclusive]
+    found.append(Layout(None, False, plain, "Subtotal", *inclusive[0]))  # no money is named
+    if code is not None:
+        price, subtotal = f"{code} {plain}", f"{code} Subtotal"
+        found.append(Layout(code, True, price, subtotal, f"{code} {inclusive[0][0]}", f"{code} Fees"))
+        found.append(Layout(code, True, price, "Subtotal", inclusive[0][0], None))
+    return [(each, _columns(each)) for each in found]
+
+
+def _columns(of: Layout) -> tuple[str, ...]:
+    named = () if of.names_it or of.currency is None else (of.currency,)
+    return (*named, of.price, of.subtotal, of.total, *(() if of.fees is None else (of.fees,)))
+
+
 def identify(head: list[list[str]]) -> int | None:
-    """The row with the names of the layout; its first cell may be overwritten by the disclaimer."""
-    return find_header(head, lambda names: tuple(names[1:]) in {HEADER[1:], (*HEADER[1:], *_NEWEST)})
+    """The row with the names of a layout whose rows carry their time."""
+    return find_header(head, lambda names: (found := layout(tuple(names))) is not None and found.fees is not None)
+
+
+def identify_tax_report(head: list[list[str]]) -> int | None:
+    """The row with the names of the oldest layout: dates without a time, no fees."""
+    return find_header(head, lambda names: (found := layout(tuple(names))) is not None and found.fees is None)
 
 
 def parse(rows: pl.DataFrame, context: Context) -> Parsed:
     """Legs of Coinbase rows.
 
     A buy or sell is gross of its fee, in the currency that was really paid (for a market such as BTC-USDC only the
-    notes tell it). The USD value is the subtotal where prices are in USD.
+    notes tell it). The USD value is the subtotal where prices are in USD. Before 2024 quantities are positive whatever
+    the type, and no row has an id: its key is its content.
     """
-    frame = _sides(_read(rows))
-    return finish(frame, context, SOURCE.family)
+    times = utc_time(
+        pl.col("Timestamp").str.strip_chars().str.replace(" ", "T").str.replace(r"( UTC|Z)$", ""),
+        "%Y-%m-%dT%H:%M:%S%.f",
+    )
+    return _parsed(rows, context, SOURCE.family, times, "YYYY-MM-DD HH:MM:SS UTC")
 
 
-def _read(rows: pl.DataFrame) -> pl.DataFrame:
-    frame = rows.rename({rows.columns[1]: "ID"})
+def parse_tax_report(rows: pl.DataFrame, context: Context) -> Parsed:
+    """Legs of the US transactions report of 2019: totals with the fee inside, no fees, dates without a time.
+
+    A date is read as its noon in UTC, which lies in that day on every American clock.
+    """
+    noon = utc_time(pl.col("Timestamp").str.strip_chars() + " 12:00", "%m/%d/%Y %H:%M")
+    return _parsed(rows, context, TAX_REPORT.family, noon, "MM/DD/YYYY")
+
+
+def _parsed(rows: pl.DataFrame, context: Context, family: str, times: pl.Expr, expected: str) -> Parsed:
+    names = tuple(name for name in rows.columns if name not in {"row_no", "unfit"})
+    of = layout(names)
+    assert of is not None  # the header was identified
+    first = "ID" if of.identified else "Timestamp"
+    frame = rows.rename({names[0]: first}).with_columns(occurred_at=times, time_expected=pl.lit(expected))
+    return finish(_sides(_read(frame, of), of), context, family)
+
+
+def _read(rows: pl.DataFrame, of: Layout) -> pl.DataFrame:
+    frame = rows if of.identified else rows.with_columns(ID=pl.lit(""))
     frame = pl.concat(
         [frame, _noted(frame["Notes"], _CONVERTED, "c_"), _noted(frame["Notes"], _TRADED, "t_")], how="horizontal"
     )
+    if of.names_it:
+        # a cell may repeat the currency that its column names: 249.73 USD
+        frame = frame.with_columns(pl.col(of.subtotal, of.total).str.replace(rf"\s*{of.currency}\s*$", ""))
     frame = with_numbers(
-        frame, quantity="Quantity Transacted", price="Price at Transaction", subtotal="Subtotal",
-        total=HEADER[8], fees="Fees and/or Spread", target="c_quantity", amount="t_amount", unit_price="t_price",
+        frame, quantity="Quantity Transacted", price=of.price, subtotal=of.subtotal, total=of.total,
+        fees=of.fees or "", target="c_quantity", amount="t_amount", unit_price="t_price",
     )  # fmt: skip
+    named = pl.lit(of.currency, pl.String) if of.names_it or of.currency is None else filled(of.currency)
     return frame.with_columns(
-        pl.col("quantity", "subtotal", "total").abs(),
+        # in the older layouts a negative quantity is a fault, not a direction
+        pl.col("quantity").abs() if of.signed else pl.col("quantity"),
+        pl.col("subtotal", "total").abs(),
         incoming=pl.col("quantity") >= 0,
         action=pl.col("Transaction Type").str.strip_chars().str.to_lowercase().replace_strict(_BY_LOWER, default=None),
         asset=filled("Asset").str.to_uppercase(),
-        currency=filled("Price Currency").str.to_uppercase(),
+        currency=named.str.to_uppercase(),
         note=filled("Notes"),
         time_text=pl.col("Timestamp"),
-        time_expected=pl.lit("YYYY-MM-DD HH:MM:SS UTC"),
-        occurred_at=utc_time(
-            pl.col("Timestamp").str.strip_chars().str.replace(" ", "T").str.replace(r"( UTC|Z)$", ""),
-            "%Y-%m-%dT%H:%M:%S%.f",
-        ),
+    ).with_columns(
+        # without a column of fees the subtotal is a placeholder, and the total all that is stated
+        subtotal=pl.when(of.fees is None).then("total").otherwise("subtotal"),
     ).with_columns(
         # the asset too: the two rows of a migration may share an id
-        row_key=pl.coalesce(pl.format("id:{}:{}", filled("ID"), "asset"), content_id("", "occurred_at", "action", "asset", "quantity", "Notes")),
+        row_key=pl.coalesce(pl.format("id:{}:{}", filled("ID"), "asset"), content_id("", "occurred_at", "action", "asset", "quantity")),
         value=pl.when(pl.col("currency") == "USD").then(
             # a subtotal of 0.00 is a rounded one
             pl.when(pl.col("subtotal") > 0).then(usd(pl.col("subtotal"))).otherwise(worth(pl.col("quantity"), pl.col("price")))
@@ -108,7 +205,7 @@ def _noted(notes: pl.Series, pattern: str, prefix: str) -> pl.DataFrame:
     return notes.str.strip_chars().str.extract_groups(pattern).struct.unnest().select(pl.all().name.prefix(prefix))
 
 
-def _sides(frame: pl.DataFrame) -> pl.DataFrame:
+def _sides(frame: pl.DataFrame, of: Layout) -> pl.DataFrame:
     """What was sent, received and paid as a fee, by the action."""
     action, asset, quantity = pl.col("action"), pl.col("asset"), pl.col("quantity")
     frame = frame.pipe(_cash)
@@ -141,8 +238,9 @@ def _sides(frame: pl.DataFrame) -> pl.DataFrame:
         ),
         fact=pl.when(migrates | redeemed | credited).then(pl.format("migration:{}", pl.col("occurred_at").dt.epoch("s"))),
         ignore=pl.when(action == "ignore").then(pl.lit("a move inside the account"))
-        .when(convert & (asset == pl.col("c_to")) & (asset != pl.col("c_from"))).then(pl.lit("the second row of a conversion: its first row has both sides")),
-        reject=_fault(),
+        .when(convert & (asset == pl.col("c_to")) & (asset != pl.col("c_from"))).then(pl.lit("the second row of a conversion: its first row has both sides"))
+        .when(_between_own() if of.fees is not None else pl.lit(value=False)).then(pl.lit("a move between the account's own wallets: a Send and a Receive of one second and quantity")),
+        reject=_fault(of),
     )  # fmt: skip
 
 
@@ -169,7 +267,19 @@ def _cash(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _fault() -> pl.Expr:
+def _between_own() -> pl.Expr:
+    """One Send and one Receive of one asset, quantity and second."""
+    moves = pl.col("action").is_in(["out:withdrawal", "in:deposit"]) & ~pl.col("asset").is_in(FIAT)
+    moves &= ~pl.col("Notes").str.contains(_EARNED).fill_null(value=False)
+    same = ["occurred_at", "asset", "quantity"]
+    sent, received = (
+        (moves & (pl.col("action") == name)).sum().over(same) == 1 for name in ("out:withdrawal", "in:deposit")
+    )
+    sound = pl.col("occurred_at").is_not_null() & (pl.col("quantity") > 0) & pl.col("unfit").is_null()
+    return moves & sent & received & sound
+
+
+def _fault(of: Layout) -> pl.Expr:
     action, kind = pl.col("action"), pl.col("Transaction Type")
     trades = action.is_in(["buy", "sell"])
     signed_fee = pl.when(action == "buy").then(pl.col("fees")).otherwise(-pl.col("fees")).fill_null(0)
@@ -180,11 +290,26 @@ def _fault() -> pl.Expr:
         reason(action.is_null(), f"unknown type {{}}: expected one of {one_of(_TYPES)}", kind),
         *(f"{name}_fault" for name in numbers),
         pl.when(pl.col("quantity").fill_null(0) == 0).then(pl.lit("Quantity Transacted: found none")),
+        pl.when(pl.col("quantity") < 0).then(
+            pl.lit("Quantity Transacted: found a negative one, expected a positive one in this layout")
+        ),
+        pl.when(trades & pl.col("unit").is_null()).then(
+            pl.lit(
+                "the export names no currency for its amounts: ask for a newer export, or enter the trade in the universal format"
+            )
+        ),
         pl.when(trades & (pl.col("fees") < 0)).then(pl.lit("Fees: found a negative fee, expected none on a trade")),
         pl.when(trades & pl.col("gross").is_null()).then(pl.lit("found no subtotal, and no amount in the notes")),
-        pl.when(trades & off).then(pl.lit("found a total that is not the subtotal and the fees")),
+        pl.when(trades & off & (of.fees is not None)).then(
+            pl.lit("found a total that is not the subtotal and the fees")
+        ),
         reason(unclear, "Notes: found {}, expected 'Converted 1 A to 2 B'", pl.col("Notes")),
     )
 
 
-SOURCE = Source(name="coinbase", version="2", identify=identify, parse=parse, family="coinbase")
+SOURCE = Source(name="coinbase", version="3", identify=identify, parse=parse, family="coinbase")
+TAX_REPORT = Source(
+    name="coinbase_us_report", version="1", identify=identify_tax_report, parse=parse_tax_report,
+    family="coinbase_us_report", checks="coinbase",
+)  # fmt: skip
+"""The layout of 2019 with dates alone: of the same facts as a history, which it is compared with where there is one."""

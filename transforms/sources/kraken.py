@@ -1,4 +1,4 @@
-"""Kraken's ledgers.csv and Kraken's asset codes. Its trades.csv tells the same facts again and does not belong here."""
+"""Kraken's ledgers.csv, trades.csv (the same trades again) and its asset codes. Its futures do not belong here."""
 
 from __future__ import annotations
 
@@ -33,6 +33,28 @@ _APART = ("margin", "rollover", "settled")
 _EARN_MOVES = ("allocation", "deallocation", "autoallocation", "autoallocate", "migration")
 _TYPES = (*_TRADES, *_INCOME, *_APART, "deposit", "withdrawal", "earn", "transfer")
 _INTERNAL = r"^(spot|staking|futures|parachain|margin)(to|from)(spot|staking|futures|parachain|margin)$"
+
+_TRADE_FILE = {
+    "txid",
+    "ordertxid",
+    "pair",
+    "time",
+    "type",
+    "ordertype",
+    "price",
+    "cost",
+    "fee",
+    "vol",
+    "margin",
+    "misc",
+}
+_OLD_QUOTES = "ZUSD|ZEUR|ZGBP|ZCAD|ZJPY|ZAUD|ZKRW|XXBT|XETH"
+_QUOTES = (
+    "PYUSD", "RLUSD", "USDT", "USDC", "USDG", "USDQ", "USDR", "USDD", "EURT", "EURQ", "EURR", "EURC", "TBTC", "WBTC",
+    "USD", "EUR", "GBP", "CAD", "JPY", "AUD", "CHF", "AED", "XBT", "BTC", "ETH", "DAI", "DOT",
+)  # fmt: skip
+"""Longer ones first: `XBTPYUSD` is in PYUSD."""
+_PAIR = rf"^(?:(?<old>[XZ][A-Z0-9]{{3}}|USDT)(?<oldquote>{_OLD_QUOTES})|(?<base>[A-Z0-9.]{{2,}}?)/?(?<quote>{'|'.join(_QUOTES)})|(?<letter>[A-Z])/?(?<its>USD|EUR|GBP|XBT|BTC|ETH|USDT|USDC))$"
 
 
 def identify(head: list[list[str]]) -> int | None:
@@ -166,4 +188,67 @@ def _fault() -> pl.Expr:
     )
 
 
+def parse_trades(rows: pl.DataFrame, context: Context) -> Parsed:
+    """Legs of trades.csv: the volume, its cost in the quote, and the fee, always written in the quote.
+
+    Kraken writes pairs without a separator. Where the fee was taken in the base the file does not show it: the ledger
+    counts. A trade on margin is none of coins.
+    """
+    pair = pl.col("pair").str.strip_chars().str.to_uppercase().str.replace(r"\.D$", "")
+    frame = with_numbers(rows, volume="vol", cost="cost", fees="fee", margined="margin").with_columns(
+        pair.str.extract_groups(_PAIR).struct.unnest()
+    )
+    frame = frame.with_columns(
+        way=pl.col("type").str.strip_chars().str.to_lowercase(),
+        base=_asset(pl.coalesce("old", "base", "letter")),
+        quote=_asset(pl.coalesce("oldquote", "quote", "its")),
+        row_key=pl.format("id:{}", filled("txid")),
+        group_key=filled("txid"),
+        time_text=pl.col("time"),
+        occurred_at=utc_time(pl.col("time").str.strip_chars(), "%Y-%m-%d %H:%M:%S%.f"),
+    )
+    buys = pl.col("way") == "buy"
+    value = pl.when(pl.col("quote") == "USD").then(usd(pl.col("cost")))
+    frame = frame.with_columns(
+        sent_quantity=pl.when(buys).then("cost").otherwise("volume"),
+        sent_asset=pl.when(buys).then("quote").otherwise("base"),
+        received_quantity=pl.when(buys).then("volume").otherwise("cost"),
+        received_asset=pl.when(buys).then("base").otherwise("quote"),
+        fee_quantity="fees",
+        fee_asset="quote",
+        sent_usd=value,
+        received_usd=value,
+        sent_rounded=pl.when(buys).then("cost_rounded").otherwise("volume_rounded"),
+        received_rounded=pl.when(buys).then("volume_rounded").otherwise("cost_rounded"),
+        fee_rounded="fees_rounded",
+        reject=_trade_fault(),
+    )
+    return finish(frame, context, TRADES.family)
+
+
+def _trade_fault() -> pl.Expr:
+    amounts = pl.col("volume", "cost")
+    return pl.coalesce(
+        reason(~pl.col("way").is_in(["buy", "sell"]), "type: found {}, expected buy or sell", pl.col("type")),
+        reason(pl.col("quote").is_null(), "pair: found {}, expected two assets of Kraken's", pl.col("pair")),
+        *(f"{name}_fault" for name in ("volume", "cost", "fees", "margined")),
+        pl.when(pl.any_horizontal(amounts.is_null())).then(pl.lit("vol or cost: found none")),
+        pl.when(pl.any_horizontal(pl.col("volume", "cost", "fees") < 0)).then(
+            pl.lit("vol, cost or fee: found a negative one, expected positive ones: type is the direction")
+        ),
+        pl.when(pl.col("row_key").is_null()).then(pl.lit("txid: found none")),
+        pl.when((pl.col("margined") != 0).fill_null(value=False)).then(
+            pl.lit("a trade on margin: what it gained or lost stands in ledgers.csv")
+        ),
+    )
+
+
+def _is_trades(names: list[str]) -> bool:
+    return len(names) <= 4 * len(_TRADE_FILE) and set(names) >= _TRADE_FILE
+
+
 SOURCE = Source(name="kraken_ledgers", version="2", identify=identify, parse=parse, family="kraken_ledgers")
+TRADES = Source(
+    name="kraken_trades", version="1", identify=lambda head: find_header(head, _is_trades), parse=parse_trades,
+    family="kraken_trades", checks="kraken_ledgers",
+)  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 from golden import read_text, reasons, sides
 
 from transforms.sources.coinbase import HEADER
-from transforms.sources.registry import Reading
+from transforms.sources.registry import CHECKS, Reading
 
 
 def coinbase(*rows: str) -> Reading:
@@ -106,8 +106,68 @@ def test_two_rows_of_one_id_and_two_assets_are_two_rows() -> None:
     assert reading.legs["row_key"].to_list() == ["id:1:MATIC", "id:1:POL"]
 
 
-def test_other_layouts_of_coinbase_are_not_misread() -> None:
-    older = "Timestamp,Transaction Type,Asset,Quantity Transacted,Spot Price Currency,Spot Price at Transaction,Subtotal,Total (inclusive of fees and/or spread),Fees and/or Spread,Notes"
-    reading = read_text(f"{older}\n2022-01-07T22:59:53Z,Send,BTC,0.01,USD,40000,400,400,0,Sent\n")
-    assert reading.file["status"].item() == "unknown_format"
-    assert reading.legs.is_empty()
+V1 = "Timestamp,Transaction Type,Asset,Quantity Transacted,USD Spot Price at Transaction,USD Subtotal,USD Total (inclusive of fees),USD Fees,Notes"
+V3 = "Timestamp,Transaction Type,Asset,Quantity Transacted,Spot Price Currency,Spot Price at Transaction,Subtotal,Total (inclusive of fees and/or spread),Fees and/or Spread,Notes"
+BARE = ",".join(HEADER[1:])
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        (V1, "2021-05-21T22:27:28Z,Sell,BTC,0.1,9000.00,900.00,886.50,13.50,"),
+        (V3.replace(" and/or spread", "").replace(" and/or Spread", ""), "2021-05-21T22:27:28Z,Sell,BTC,0.1,USD,9000,900,886.50,13.50,"),
+        (V3, "2021-05-21T22:27:28Z,Sell,BTC,0.1,USD,9000,900,886.50,13.50,"),
+        (BARE, "2021-05-21 22:27:28 UTC,Sell,BTC,-0.1,USD,$9000,$900,$886.50,$13.50,"),
+        (",".join(HEADER), "1,2021-05-21 22:27:28 UTC,Sell,BTC,-0.1,USD,$9000,$900,$886.50,$13.50,"),
+    ],
+    ids=["V1", "V2", "V3", "V4 without ID", "V4"],
+)  # fmt: skip
+def test_a_sale_is_the_same_in_every_layout(header: str, row: str) -> None:
+    # 900 before a fee of 13.50; the instant is UTC
+    reading = read_text(f"{header}\n{row}\n")
+    assert sides(reading) == [(2, "sent", "BTC", "0.1"), (2, "received", "USD", "900"), (2, "fee", "USD", "13.5")]
+    assert reading.legs["occurred_at"].dt.to_string("%Y-%m-%dT%H:%M:%S").unique().to_list() == ["2021-05-21T22:27:28"]
+    assert reading.file["source"].item() == "coinbase"
+
+
+def test_rows_without_an_id_have_one_key_in_all_older_layouts() -> None:
+    first = read_text(f"{V1}\n2021-05-21T22:27:28Z,Send,BTC,0.1,9000,900,900,0,Sent 0.1 BTC to $x\n")
+    later = read_text(f"{V3}\n2021-05-21T22:27:28Z,Send,BTC,0.10,USD,9000,900,900,0,Sent 0.1 BTC to x\n")
+    assert first.legs["row_key"].to_list() == later.legs["row_key"].to_list()
+    assert not first.legs["row_key"][0].startswith("id:")
+
+
+def test_the_disclaimer_may_stand_in_the_first_cell_of_the_header() -> None:
+    header = V1.replace("Timestamp", '"You can use this report, likely"')
+    reading = read_text(f"{header}\n2019-05-21T22:27:28Z,Send,BTC,0.1,8000,800,800,0,\n")
+    assert sides(reading) == [(2, "sent", "BTC", "0.1")]
+
+
+def test_the_currency_in_the_names_counts() -> None:
+    reading = read_text(f"{V1.replace('USD', 'EUR')}\n2019-05-21T22:27:28Z,Buy,BTC,0.5,8000,4000,4060,60,\n")
+    assert sides(reading) == [(2, "sent", "EUR", "4000"), (2, "received", "BTC", "0.5"), (2, "fee", "EUR", "60")]
+    assert reading.legs["usd_value"].to_list() == [None, None, None]
+
+
+def test_without_a_named_currency_no_trade_is_guessed_to_be_in_dollars() -> None:
+    header = V3.replace("Spot Price Currency,", "").replace(" and/or spread", "").replace(" and/or Spread", "")
+    reading = read_text(f"{header}\n2022-03-01T10:00:00Z,Buy,BTC,0.5,42000,21000,21050,50,\n2022-03-02T10:00:00Z,Send,BTC,0.1,4,4,4,0,\n")  # fmt: skip
+    assert sides(reading) == [(3, "sent", "BTC", "0.1")]
+    assert reasons(reading, "rejected")[2].startswith("the export names no currency")
+
+
+def test_a_send_and_a_receive_of_one_second_are_a_move_between_own_wallets() -> None:
+    row = "2019-09-02T10:00:0{}Z,{},ETH,{},180,180,180,0,"
+    assert sides(read_text("\n".join([V1, row.format(0, "Send", 1), row.format(0, "Receive", 1)]))) == []
+    apart = read_text("\n".join([V1, row.format(0, "Send", 1), row.format(1, "Receive", 1)]))
+    unlike = read_text("\n".join([V1, row.format(0, "Send", 1), row.format(0, "Receive", 2)]))
+    assert len(sides(apart)) == len(sides(unlike)) == 2
+
+
+def test_the_report_of_dates_alone_states_totals_with_the_fee_inside() -> None:
+    # 249.73 was paid in all; 0 USD is a placeholder; noon in UTC is the 6th of October on every American clock
+    header = "Timestamp,Transaction Type,Asset,Quantity Transacted,USD Spot Price at Transaction,Subtotal,Total (inclusive of fees),Notes"
+    reading = read_text(f"{header}\n10/06/2015,Buy,BTC,1,247.26,0 USD,249.73 USD,\n")
+    assert sides(reading) == [(2, "sent", "USD", "249.73"), (2, "received", "BTC", "1")]
+    assert str(reading.legs["occurred_at"][0]) == "2015-10-06 12:00:00+00:00"
+    assert CHECKS["coinbase_us_report"] == "coinbase"

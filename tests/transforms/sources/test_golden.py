@@ -34,6 +34,25 @@ def test_what_is_read_keeps_the_table_models(path: Path) -> None:
 
 def test_there_are_fixtures_of_every_source() -> None:
     assert {path.parent.name for path in CASES} == {
-        "binance", "coinbase", "etherscan", "kraken", "universal",
-        "binance_trades", "binance_us", "bitfinex", "bybit", "gemini", "kucoin", "okx",
-    }  # fmt: skip
+        "binance",
+        "binance_trades",
+        "binance_us",
+        "bitfinex",
+        "bitstamp",
+        "bybit",
+        "cash_app",
+        "coinbase",
+        "coinbase_pro",
+        "crypto_com",
+        "etherscan",
+        "gemini",
+        "kraken",
+        "kucoin",
+        "okx",
+        "paypal",
+        "river",
+        "robinhood",
+        "strike",
+        "swan",
+        "universal",
+    }

@@ -8,7 +8,7 @@ from golden import DATA, read, read_text, reasons, sides
 
 from transforms.balances import balance_breaks
 from transforms.sources.kraken import _asset
-from transforms.sources.registry import Reading
+from transforms.sources.registry import CHECKS, Reading
 
 HEADER = "txid,refid,time,type,subtype,aclass,asset,amount,fee,balance"
 
@@ -131,12 +131,39 @@ def test_an_amountusd_out_of_range_is_no_value_and_loses_no_row(stated: str, val
 
 def test_trades_csv_is_another_format() -> None:
     header = "txid,ordertxid,pair,time,type,ordertype,price,cost,fee,vol,margin,misc,ledgers"
-    assert (
-        read_text(f"{header}\nT1,O1,XXBTZUSD,2019-07-29 17:04:41,buy,limit,1,1,0,1,0,,L\n").file["status"].item()
-        == "unknown_format"
-    )
+    reading = read_text(f"{header}\nT1,O1,XXBTZUSD,2019-07-29 17:04:41,buy,limit,1,1,0,1,0,,L\n")
+    assert reading.file["source"].item() == "kraken_trades"
 
 
 def test_a_reason_says_what_was_found_and_expected() -> None:
     reading = kraken("L1,X1,2022-01-20 10:00:00,lottery,,currency,ZUSD,1,0,1")
     assert reasons(reading, "rejected")[2].startswith("unknown type 'lottery': expected one of conversion, ")
+
+
+@pytest.mark.parametrize(
+    ("pair", "base", "quote"),
+    [
+        ("XXBTZEUR", "BTC", "EUR"), ("XETHXXBT", "ETH", "BTC"), ("XTZEUR", "XTZ", "EUR"), ("XBTUSDT", "BTC", "USDT"),
+        ("USDTZUSD", "USDT", "USD"), ("TUSDUSD", "TUSD", "USD"), ("XBTPYUSD", "BTC", "PYUSD"), ("SUSD", "S", "USD"),
+        ("SOL/USD", "SOL", "USD"), ("XXDGZUSD", "DOGE", "USD"), ("EOSXBT", "EOS", "BTC"), ("XBTUSD.d", "BTC", "USD"),
+    ],
+)  # fmt: skip
+def test_a_pair_without_a_separator(pair: str, base: str, quote: str) -> None:
+    row = f"T1,O1,{pair},2019-07-29 17:04:41.5,buy,limit,10,20,0.05,2,0,,L1"
+    reading = read_text(f"txid,ordertxid,pair,time,type,ordertype,price,cost,fee,vol,margin,misc,ledgers\n{row}\n")
+    assert sides(reading) == [(2, "sent", quote, "20"), (2, "received", base, "2"), (2, "fee", quote, "0.05")]
+    assert reading.legs["group_key"].unique().to_list() == ["T1"]  # the refid of the ledger's two rows
+
+
+def test_trades_state_the_ledgers_facts_again_and_margin_is_no_trade_of_coins() -> None:
+    assert CHECKS["kraken_trades"] == "kraken_ledgers"
+    rejected = reasons(read(DATA / "kraken" / "trades.csv"), "rejected")
+    assert rejected[6] == "a trade on margin: what it gained or lost stands in ledgers.csv"
+
+
+def test_the_newest_ledger_chains_through_moves_and_margin() -> None:
+    reading = read(DATA / "kraken" / "newest.csv")
+    assert balance_breaks(reading.legs).is_empty()
+    assert reasons(reading, "ignored")[5] == "fee credits (KFEE) are no asset"
+    forced = reading.legs.filter(pl.col("group_key") == "D1").select("role", "asset").rows()
+    assert forced == [("sent", "XMR"), ("received", "USD")]

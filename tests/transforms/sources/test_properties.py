@@ -22,7 +22,13 @@ FIXTURES = [
                  "binance_trades/glued", "binance_trades/tabled", "binance_trades/interest", "binance_us/history",
                  "gemini/history", "kucoin/fills", "kucoin/orders", "kucoin/older", "kucoin/deposits", "kucoin/moves",
                  "kucoin/history", "bybit/unified", "bybit/fund", "bybit/assets", "okx/fills", "okx/bills", "okx/trading",
-                 "okx/funding", "bitfinex/ledger", "bitfinex/trades", "bitfinex/margin")
+                 "okx/funding", "bitfinex/ledger", "bitfinex/trades", "bitfinex/margin",
+                 "coinbase/v1", "coinbase/v2", "coinbase/v3", "coinbase/us_report", "coinbase/wallet",
+                 "coinbase/transfers", "coinbase/gain_loss", "coinbase_pro/statement", "coinbase_pro/fills",
+                 "kraken/trades", "kraken/newest", "crypto_com/app", "crypto_com/exchange", "bitstamp/old",
+                 "bitstamp/rfc_4180", "robinhood/trades", "robinhood/transfers", "robinhood/form_1099",
+                 "cash_app/activity", "swan/transfers", "strike/newest", "strike/older", "river/activity",
+                 "paypal/crypto", "paypal/activity")
 ]  # fmt: skip
 OTHERS = pytest.mark.parametrize("path", FIXTURES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 JUNK = st.sampled_from(["", " ", "-1", "0", "1e30", "1e-30", "NaN", "'", '"', "a,b", "\x00", "\u202e", "=1+1", "١", "9" * 50, "1970-01-01 00:00:00", "USD", "<b>"])  # fmt: skip
@@ -30,6 +36,8 @@ JUNK = st.sampled_from(["", " ", "-1", "0", "1e30", "1e-30", "NaN", "'", '"', "a
 SHARED = {
     "kraken/ledgers": "refid", "coinbase/history": "Timestamp", "kucoin/history": "Time(UTC+08:00)",
     "bybit/unified": "Time(UTC)", "okx/trading": "Order id", "okx/bills": "time", "bitfinex/ledger": "DATE",
+    "kraken/ledgers": "refid", "kraken/newest": "refid", "coinbase/history": "Timestamp", "coinbase/v1": "Timestamp",
+    "coinbase_pro/statement": "time", "crypto_com/app": "Timestamp (UTC)", "strike/older": "Reference",
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from golden import DATA, OWN, read, read_text, reasons
 
+from transforms.sources import kraken
 from transforms.sources.base import Context
 from transforms.sources.registry import SOURCES, is_current, parser_version, read_file, reading_key
 
@@ -18,6 +19,33 @@ CONTEXT = Context("account", "file", OWN, "x.csv")
         ("universal/story", "universal"),
         ("coinbase/history", "coinbase"),
         ("coinbase/newest", "coinbase"),
+        ("coinbase/v1", "coinbase"),
+        ("coinbase/v2", "coinbase"),
+        ("coinbase/v3", "coinbase"),
+        ("coinbase/us_report", "coinbase_us_report"),
+        ("coinbase/wallet", "coinbase_wallet"),
+        ("coinbase/transfers", "coinbase_transfers"),
+        ("coinbase/gain_loss", "coinbase_gain_loss"),
+        ("coinbase_pro/statement", "coinbase_pro_statement"),
+        ("coinbase_pro/later_names", "coinbase_pro_statement"),
+        ("coinbase_pro/fills", "coinbase_pro_fills"),
+        ("coinbase_pro/fills_without_portfolio", "coinbase_pro_fills"),
+        ("kraken/newest", "kraken_ledgers"),
+        ("kraken/trades", "kraken_trades"),
+        ("crypto_com/app", "crypto_com_app"),
+        ("crypto_com/exchange", "crypto_com_exchange"),
+        ("bitstamp/old", "bitstamp_old"),
+        ("bitstamp/rfc_4180", "bitstamp"),
+        ("robinhood/trades", "robinhood_trades"),
+        ("robinhood/transfers", "robinhood_transfers"),
+        ("robinhood/form_1099", "robinhood_1099"),
+        ("cash_app/activity", "cash_app"),
+        ("swan/transfers", "swan"),
+        ("strike/newest", "strike"),
+        ("strike/older", "strike"),
+        ("river/activity", "river"),
+        ("paypal/crypto", "paypal_crypto"),
+        ("paypal/activity", "paypal_activity"),
         ("kraken/ledgers", "kraken_ledgers"),
         ("kraken/oldest", "kraken_ledgers"),
         ("binance/statement", "binance_statement"),
@@ -177,7 +205,7 @@ def test_a_reason_quotes_little_and_nothing_unprintable() -> None:
 def test_a_file_is_read_again_only_when_what_its_reading_rests_on_changed() -> None:
     parsed = read(DATA / "kraken" / "oldest.csv").file["parser_version"].item()
     unknown = read_file(b"a,b\n1,2\n", CONTEXT).file["parser_version"].item()
-    assert (parsed, unknown) == (f"kraken_ledgers:{SOURCES[2].version}:{OWN}", reading_key(CONTEXT))
+    assert (parsed, unknown) == (f"kraken_ledgers:{kraken.SOURCE.version}:{OWN}", reading_key(CONTEXT))
     assert is_current(parsed, CONTEXT)
     assert is_current(unknown, CONTEXT)
     assert not is_current(parsed, CONTEXT._replace(address="0x1"))
