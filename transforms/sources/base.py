@@ -15,7 +15,7 @@ from transforms import exact
 from transforms.text import QUOTE_LENGTH
 
 SIDES = ("sent", "received", "fee")
-MAX_ASSET = 128
+MAX_ASSET = 160
 _MONEY_LIMIT = 10**11
 """Below it the values of some ten legs of one side still sum within money (18 digits, 6 of them decimals)."""
 _SIGNS = ["$", "€", "£", "¥", "Kč"]
@@ -202,7 +202,7 @@ def finish(frame: pl.DataFrame, context: Context, family: str) -> Parsed:
     """Legs from wide rows, and a reason for every row that gives none.
 
     A wide row has `row_no`, `row_key`, `occurred_at`, `time_text` and, where it has them, `group_key`, `kind`, `tx_id`,
-    `note`, `balance` and for each side `{side}_quantity`, `_asset`, `_raw` (default: the asset), `_usd`, `_rounded`.
+    `note`, `balance`, `platform` and for each side `{side}_quantity`, `_asset`, `_raw` (default: the asset), `_usd`, `_rounded`.
     `ignore` and `reject` are reasons found by the source; `expected` is what an unclaimed row should have been. Rows of
     one `fact` of the file are rejected together: half a trade would be another fact.
     """
@@ -235,7 +235,7 @@ def _unclaimed(frame: pl.DataFrame, *claims: pl.DataFrame) -> pl.DataFrame:
 
 def _legs(frame: pl.DataFrame, side: str, context: Context, family: str) -> pl.DataFrame:
     return frame.filter(pl.col(f"{side}_quantity") > 0).select(
-        "row_no", "row_key", "group_key", "occurred_at", "kind", "tx_id", "note", "balance",
+        "row_no", "row_key", "group_key", "occurred_at", "kind", "tx_id", "note", "balance", "platform",
         account_id=pl.lit(context.account_id),
         file_id=pl.lit(context.file_id),
         source=pl.lit(family),
@@ -274,7 +274,19 @@ def _side_fault(side: str) -> pl.Expr:
 
 
 def _wide() -> dict[str, pl.DataType | type[pl.DataType]]:
-    texts = ("group_key", "kind", "tx_id", "note", "unfit", "fact", "ignore", "reject", "expected", "time_expected")
+    texts = (
+        "group_key",
+        "kind",
+        "tx_id",
+        "note",
+        "platform",
+        "unfit",
+        "fact",
+        "ignore",
+        "reject",
+        "expected",
+        "time_expected",
+    )
     wide: dict[str, pl.DataType | type[pl.DataType]] = dict.fromkeys(texts, pl.String)
     wide["balance"] = QUANTITY
     for side in SIDES:

@@ -11,7 +11,27 @@ import polars as pl
 from schemas.fields import INSTANT
 from schemas.gate import conform, empty
 from schemas.intake import Files, Legs, RawRows
-from transforms.sources import binance, coinbase, etherscan, kraken, universal
+from transforms.sources import (
+    adalite,
+    binance,
+    bitcoin_tax,
+    bittytax,
+    blockscout,
+    coinbase,
+    coinledger,
+    cointracker,
+    cointracking,
+    electrum,
+    etherscan,
+    exodus,
+    koinly,
+    kraken,
+    ledger_live,
+    rotki,
+    trezor,
+    universal,
+    wallet_of_satoshi,
+)
 from transforms.sources.base import Context, Parsed, Source
 from transforms.text import Sheet, UnreadableError, read_sheet, sanitised
 
@@ -23,6 +43,25 @@ SOURCES = (
     etherscan.NORMAL,
     etherscan.INTERNAL,
     etherscan.ERC20,
+    etherscan.NFT,
+    blockscout.NORMAL,
+    blockscout.INTERNAL,
+    blockscout.TOKENS,
+    ledger_live.SOURCE,
+    trezor.SUITE,
+    trezor.WEB,
+    exodus.SOURCE,
+    electrum.SOURCE,
+    adalite.SOURCE,
+    wallet_of_satoshi.SOURCE,
+    koinly.SOURCE,
+    cointracking.SOURCE,
+    coinledger.SOURCE,
+    cointracker.SOURCE,
+    rotki.TRADES,
+    rotki.EVENTS,
+    bittytax.SOURCE,
+    bitcoin_tax.SOURCE,
 )
 """Every format, in the order in which a file is tried."""
 REGROUP = {source.family: source.regroup for source in SOURCES if source.regroup is not None}
