@@ -727,6 +727,7 @@ def review(
         *questions.files(taken),
         *questions.rows(rows),
         *questions.digits(sides),
+        *questions.platforms(sides),
         *questions.balances(breaks),
         *questions.shortfalls(gains),
         *questions.donations(gains, event_values),

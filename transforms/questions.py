@@ -17,6 +17,8 @@ from transforms.review import items
 
 UNVALUED = ("deposit", "withdrawal", "transfer_in", "transfer_out", "migration", *KEPT_APART)
 """Kinds that need no value: nothing is bought, sold or earned."""
+_MOST_PLACES = 10
+"""How many places of an aggregator's file a question names."""
 
 
 def files(taken: pl.DataFrame) -> list[pl.DataFrame]:
@@ -58,6 +60,19 @@ def balances(breaks: pl.DataFrame) -> list[pl.DataFrame]:
     message = pl.format("line {}: balance {} where the rows before it give {}", "row_no", "found", "expected")
     action = "A row is missing or was counted twice: ask for the whole export of the account."
     return [items(at, "balance_break", "warning", message, action)]
+
+
+def platforms(legs: pl.DataFrame) -> list[pl.DataFrame]:
+    """Accounts whose aggregators' files hold the rows of several places: since 2025 basis stays in each (Reg. 1.1012-1(j))."""
+    named = legs.filter(pl.col("platform").is_not_null()).group_by("taxpayer_id", "account_id", "platform").len()
+    mixed = named.group_by("taxpayer_id", "account_id").agg(pl.col("platform").sort(), places=pl.len())
+    shown = pl.col("platform").list.head(_MOST_PLACES).list.join(", ")
+    message = pl.format("its files hold rows of {} places in one account: {}", "places", shown)
+    action = (
+        "Give each place an account of its own: divide the file by that column into their folders, or take the places' own "
+        "exports. From 2025 on units and basis stay in each wallet or account; as one account they are mixed."
+    )
+    return [items(mixed.filter(pl.col("places") > 1), "several_platforms_in_one_account", "blocking", message, action)]
 
 
 def overrides(refused: pl.DataFrame) -> list[pl.DataFrame]:

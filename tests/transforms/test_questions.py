@@ -12,6 +12,8 @@ from schemas.review import ReviewItems
 from schemas.tax import Gains
 from tests.transforms.frames import frame
 from transforms import questions
+from transforms.sources.base import Context
+from transforms.sources.registry import read_file
 from transforms.stands import kept_apart
 
 EVENT = {"taxpayer_id": "t", "account_id": "a", "occurred_at": "2025-03-01T10:00:00", "tax_date": "2025-03-01", "tax_year": 2025,
@@ -189,3 +191,22 @@ def test_a_year_without_law_says_what_to_do() -> None:
     assert item["message"] == "the law of 2031 is not in this version: no tax and no carryover"
     assert "docs/adding-a-tax-year.md" in item["suggested_action"]
     assert "carry_ins.csv" in item["suggested_action"]
+
+
+def test_an_aggregators_file_of_several_places_in_one_account_blocks_and_names_them() -> None:
+    header = (
+        "Location,Spend Currency,Receive Currency,Receive Amount,Spend Amount,Fee,Fee Currency,Description,Timestamp"
+    )
+    trade = "{},USD,BTC,1,50000,,,,1659085200000"
+
+    def asked(*places: str) -> list[tuple[object, ...]]:
+        text = "\n".join([header, *(trade.format(place) for place in places)])
+        legs = read_file(text.encode(), Context("rotki-file", "f")).legs.with_columns(taxpayer_id=pl.lit("jane"))
+        (found,) = questions.platforms(legs)
+        return found.select("question", "severity", "taxpayer_id", "account_id", "message").rows()
+
+    message = "its files hold rows of 2 places in one account: binance, kraken"
+    assert asked("kraken", "binance", "kraken") == [
+        ("several_platforms_in_one_account", "blocking", "jane", "rotki-file", message)
+    ]
+    assert asked("kraken", "kraken") == []

@@ -235,7 +235,7 @@ def _unclaimed(frame: pl.DataFrame, *claims: pl.DataFrame) -> pl.DataFrame:
 
 def _legs(frame: pl.DataFrame, side: str, context: Context, family: str) -> pl.DataFrame:
     return frame.filter(pl.col(f"{side}_quantity") > 0).select(
-        "row_no", "row_key", "group_key", "occurred_at", "kind", "tx_id", "note", "balance", "platform",
+        "row_no", "row_key", "group_key", "occurred_at", "kind", "tx_id", "note", "balance",
         account_id=pl.lit(context.account_id),
         file_id=pl.lit(context.file_id),
         source=pl.lit(family),
@@ -245,6 +245,7 @@ def _legs(frame: pl.DataFrame, side: str, context: Context, family: str) -> pl.D
         quantity=pl.col(f"{side}_quantity"),
         usd_value=pl.col(f"{side}_usd"),
         rounded=pl.col(f"{side}_rounded").fill_null(value=False),
+        platform=pl.col("platform").str.replace_all(r"\p{C}+", " ").str.strip_chars().str.slice(0, QUOTE_LENGTH),
     )  # fmt: skip
 
 

@@ -65,7 +65,7 @@ def parse(rows: pl.DataFrame, context: Context) -> Parsed:
     )
     columns = {side: f"{word} Value in USD" for side, word in _WORDS.items()}
     frame = with_numbers(frame, **{f"{side}_worth": column for side, column in columns.items()})
-    text = filled("Timestamp").str.replace("T", " ", literal=True)
+    text = filled("Timestamp").str.replace(r"^([0-9-]{10})T", "${1} ")
     zone = text.str.extract(r" ([A-Z]{2,5})$")
     clocks = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M")
     bare = pl.when(zone.is_null()).then(text)

@@ -71,6 +71,8 @@ def identify(head: list[list[str]]) -> int | None:
 def parse(rows: pl.DataFrame, context: Context) -> Parsed:
     """Legs of CoinTracking's rows: a dash is an empty cell, the three currencies stand behind their amounts.
 
+    Amounts are what really left and came, fees inside (its help, "Entering fees"): the fee is taken out as its own leg.
+
     Times are in the zone of the user's settings, dates in their order. Whether a slash divides day and month or month
     and day, all dates of the file must tell.
     """
@@ -86,7 +88,7 @@ def parse(rows: pl.DataFrame, context: Context) -> Parsed:
     text = filled("date")
     torn = text.str.contains(r"^\d{1,2}/\d{1,2}/") & pl.lit(first is None)
     said = pl.col("type").str.strip_chars().str.to_lowercase()
-    frame = moved(frame).with_columns(
+    frame = _gross(moved(frame)).with_columns(
         label=said.replace(_GERMAN_TYPES),
         tx_id=filled("tx-id"),
         time_text=pl.col("date"),
@@ -96,6 +98,21 @@ def parse(rows: pl.DataFrame, context: Context) -> Parsed:
         note=noted("type", "exchange", "group", "comment"),
     )
     return finish(judged(frame, _KINDS, unsettled(torn, text), "unmoved"), context, SOURCE.family)
+
+
+def _gross(frame: pl.DataFrame) -> pl.DataFrame:
+    """Amounts before the fee: CoinTracking's have it inside, where it is in the coin of either.
+
+    A fee in a third coin is a remark there: what it took from that coin's balance is a row of its own (Other Fee).
+    """
+    fee, out, into = (pl.col(f"{side}_quantity").fill_null(0) for side in ("fee", "sent", "received"))
+    of_sent = (pl.col("fee_asset") == pl.col("sent_asset")).fill_null(value=False) & (out > 0)
+    of_received = (pl.col("fee_asset") == pl.col("received_asset")).fill_null(value=False) & (into > 0) & ~of_sent
+    return frame.with_columns(
+        sent_quantity=pl.when(of_sent).then(out - fee).otherwise("sent_quantity"),
+        received_quantity=pl.when(of_received).then(into + fee).otherwise("received_quantity"),
+        fee_quantity=pl.when(of_sent | of_received).then("fee_quantity"),
+    )
 
 
 def _named(rows: pl.DataFrame) -> pl.DataFrame:

@@ -33,6 +33,8 @@ _INTERNAL = {"hash", "unixtimestamp", "from", "txto", "parenttxfrom", "value_in"
 _ERC20 = {"hash", "unixtimestamp", "from", "to", "tokenvalue", "contractaddress", "tokensymbol"}
 _NFT = {"hash", "unixtimestamp", "from", "to", "tokenid", "contractaddress", "tokensymbol"}
 _STANDARDS = {"erc721": "erc721", "erc-721": "erc721", "721": "erc721", "erc1155": "erc1155", "erc-1155": "erc1155", "1155": "erc1155"}  # fmt: skip
+_LISTS = {"tokenid", "tokenvalue"}
+"""What tells a list of NFTs from one of tokens: a header with both is neither."""
 _WIDEST = 40
 
 
@@ -50,7 +52,7 @@ def _identify(needed: set[str], head: list[list[str]]) -> int | None:
         if len(names) > _WIDEST:
             return False
         plain = {_plain(name) for name in names}
-        return needed <= plain and ("tokenid" in needed or "tokenid" not in plain)
+        return needed <= plain and not (plain & _LISTS) - needed
 
     return find_header(head, fits)
 

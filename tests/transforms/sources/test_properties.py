@@ -18,12 +18,18 @@ from transforms.text import read_sheet
 FIXTURES = [
     DATA / f"{name}.csv"
     for name in ("universal/story", "coinbase/history", "kraken/ledgers", "binance/statement",
-                 "etherscan/normal", "etherscan/internal", "etherscan/erc20")
+                 "etherscan/normal", "etherscan/internal", "etherscan/erc20",
+                 "etherscan/nft", "blockscout/normal", "blockscout/internal", "blockscout/tokens",
+                 "ledger_live/operations", "trezor/suite", "trezor/web_btc", "exodus/transactions", "electrum/history",
+                 "adalite/history", "wallet_of_satoshi/history", "koinly/universal", "koinly/export",
+                 "cointracking/trades", "cointracking/deutsch", "coinledger/transactions", "cointracker/import",
+                 "cointracker/export", "rotki/trades", "rotki/events", "bittytax/generic", "bitcoin_tax/trades")
 ]  # fmt: skip
 OTHERS = pytest.mark.parametrize("path", FIXTURES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 JUNK = st.sampled_from(["", " ", "-1", "0", "1e30", "1e-30", "NaN", "'", '"', "a,b", "\x00", "\u202e", "=1+1", "١", "9" * 50, "1970-01-01 00:00:00", "USD", "<b>"])  # fmt: skip
 # an announced transfer and its counterpart, or the rows of one trade, are one fact: they may change with each other
-SHARED = {"kraken": "refid", "coinbase": "Timestamp"}
+SHARED = {"kraken": "refid", "coinbase": "Timestamp", "ledger_live": "Operation Hash", "trezor": "Transaction ID",
+          "exodus": "ORDERID", "coinledger": "Internal Id"}  # fmt: skip
 
 
 def rows_of(path: Path) -> tuple[list[list[str]], list[list[str]]]:
