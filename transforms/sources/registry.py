@@ -16,6 +16,7 @@ from transforms.sources import (
     binance,
     bitcoin_tax,
     bittytax,
+    blockpit,
     blockscout,
     coinbase,
     coinledger,
@@ -62,6 +63,7 @@ SOURCES = (
     rotki.EVENTS,
     bittytax.SOURCE,
     bitcoin_tax.SOURCE,
+    blockpit.SOURCE,
 )
 """Every format, in the order in which a file is tried."""
 REGROUP = {source.family: source.regroup for source in SOURCES if source.regroup is not None}

@@ -13,7 +13,9 @@ from transforms.sources.registry import NETTED, REGROUP, Reading, read_file
 DATA = Path(__file__).parent / "data"
 OWN = "0x00000000000000000000000000000000000000aa"
 """The client's address in the Etherscan fixtures."""
-CLOCKS = dict.fromkeys(("trezor", "electrum", "cointracking", "cointracker", "bittytax"), "America/New_York")
+CLOCKS = dict.fromkeys(
+    ("trezor", "electrum", "cointracking", "cointracker", "bittytax", "blockpit"), "America/New_York"
+)
 """The account's clock, by the folder of fixtures whose files name none."""
 CHAINS = {"blockscout": f"eip155:100:{OWN}"}
 """The account's address, by the folder of fixtures whose files do not name their chain."""

@@ -23,7 +23,8 @@ FIXTURES = [
                  "ledger_live/operations", "trezor/suite", "trezor/web_btc", "exodus/transactions", "electrum/history",
                  "adalite/history", "wallet_of_satoshi/history", "koinly/universal", "koinly/export",
                  "cointracking/trades", "cointracking/deutsch", "coinledger/transactions", "cointracker/import",
-                 "cointracker/export", "rotki/trades", "rotki/events", "bittytax/generic", "bitcoin_tax/trades")
+                 "cointracker/export", "rotki/trades", "rotki/events", "bittytax/generic", "bitcoin_tax/trades",
+                 "blockpit/transactions")
 ]  # fmt: skip
 OTHERS = pytest.mark.parametrize("path", FIXTURES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 JUNK = st.sampled_from(["", " ", "-1", "0", "1e30", "1e-30", "NaN", "'", '"', "a,b", "\x00", "\u202e", "=1+1", "١", "9" * 50, "1970-01-01 00:00:00", "USD", "<b>"])  # fmt: skip
