@@ -728,6 +728,7 @@ def review(
         *questions.rows(rows),
         *questions.digits(sides),
         *questions.platforms(sides),
+        *questions.chains(sides),
         *questions.balances(breaks),
         *questions.shortfalls(gains),
         *questions.donations(gains, event_values),

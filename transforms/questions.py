@@ -75,6 +75,25 @@ def platforms(legs: pl.DataFrame) -> list[pl.DataFrame]:
     return [items(mixed.filter(pl.col("places") > 1), "several_platforms_in_one_account", "blocking", message, action)]
 
 
+def chains(legs: pl.DataFrame) -> list[pl.DataFrame]:
+    """Accounts whose explorer files have the coin of another chain than Ethereum, and tokens taken for Ethereum's.
+
+    A list of tokens does not name its chain: it is that of the account's address, else Ethereum.
+    """
+    token = pl.col("asset").str.starts_with("eip155:1/")
+    coin = pl.when(~pl.col("asset").str.contains("/", literal=True)).then("asset")
+    by_account = (
+        legs.filter(pl.col("source") == "etherscan")
+        .group_by("taxpayer_id", "account_id")
+        .agg(tokens=token.sum(), coins=coin.drop_nulls().unique().sort())
+    )
+    elsewhere = (pl.col("coins").list.len() > 0) & ~pl.col("coins").list.contains("ETH") & (pl.col("tokens") > 0)
+    shown = pl.col("coins").list.head(_MOST_PLACES).list.join(", ")
+    message = pl.format("{} token rows were taken for Ethereum's, but the account's coin is {}", "tokens", shown)
+    action = "Write the account's address in accounts.csv with its chain, as eip155:137:0x..., and one account a chain."
+    return [items(by_account.filter(elsewhere), "chain_unclear", "blocking", message, action)]
+
+
 def overrides(refused: pl.DataFrame) -> list[pl.DataFrame]:
     """Corrections of staff that could not be applied."""
     message = pl.format("the override of {} was not applied: {}", "field", "why")

@@ -210,3 +210,25 @@ def test_an_aggregators_file_of_several_places_in_one_account_blocks_and_names_t
         ("several_platforms_in_one_account", "blocking", "jane", "rotki-file", message)
     ]
     assert asked("kraken", "kraken") == []
+
+
+def test_tokens_of_an_account_whose_coin_is_another_chains_are_asked() -> None:
+    own, peer, token = "0x" + "a" * 40, "0x" + "b" * 40, "0x" + "c" * 40
+    normal = (
+        "Txhash,UnixTimestamp,From,To,ContractAddress,Value_IN({0}),Value_OUT({0}),TxnFee({0}),Status,ErrCode\n"
+        f"0x{'1' * 64},1700000000,{peer},{own},,1,0,0.1,,\n"
+    )
+    tokens = (
+        "Txhash,UnixTimestamp,From,To,TokenValue,ContractAddress,TokenName,TokenSymbol\n"
+        f"0x{'2' * 64},1700000000,{peer},{own},5,{token},USD,USD\n"
+    )
+
+    def asked(coin: str, address: str) -> list[str]:
+        files = (normal.format(coin), tokens)
+        legs = pl.concat(read_file(text.encode(), Context("a", coin, address)).legs for text in files)
+        (found,) = questions.chains(legs.with_columns(taxpayer_id=pl.lit("jane")))
+        return found["message"].to_list()
+
+    assert asked("MATIC", own) == ["1 token rows were taken for Ethereum's, but the account's coin is MATIC"]
+    assert asked("MATIC", f"eip155:137:{own}") == []
+    assert asked("ETH", own) == []

@@ -206,7 +206,12 @@ def finish(frame: pl.DataFrame, context: Context, family: str) -> Parsed:
     `ignore` and `reject` are reasons found by the source; `expected` is what an unclaimed row should have been. Rows of
     one `fact` of the file are rejected together: half a trade would be another fact.
     """
-    absent = [pl.lit(None, dtype).alias(name) for name, dtype in _wide().items() if name not in frame.columns]
+    untyped = {name for name, dtype in frame.schema.items() if dtype == pl.Null}  # a source's plain None
+    absent = [
+        pl.lit(None, dtype).alias(name)
+        for name, dtype in _wide().items()
+        if name not in frame.columns or name in untyped
+    ]
     found = pl.coalesce("reject", _time_fault(), *map(_side_fault, SIDES))
     frame = frame.with_columns(absent).with_columns(ignore=pl.when(pl.col("unfit").is_null()).then("ignore"))
     frame = frame.with_columns(reject=pl.coalesce("unfit", pl.when(pl.col("ignore").is_null()).then(found)))

@@ -79,3 +79,12 @@ def test_dates_are_in_the_order_that_all_of_them_settle() -> None:
 
 def test_the_users_clock_is_asked() -> None:
     assert ZONE_ASKED in deposit("02.03.2021 10:00:00", zone=None)[0]
+
+
+def test_the_table_of_the_page_with_values_beside_the_amounts_is_read() -> None:
+    header = "Type,Buy,Cur.,Value in BTC,Value in USD,Sell,Cur.,Value in BTC,Value in USD,Spread,Exchange,Group,Date"
+    row = "Trade,1.5,ETH,0.1,4000,0.1,BTC,0.1,4000,0%,Kraken,,30.01.2018 15:20"
+    assert sides(read_text(f"{header}\n{row}\n", time_zone="UTC")) == [
+        (2, "sent", "BTC", "0.1"),
+        (2, "received", "ETH", "1.5"),
+    ]

@@ -144,3 +144,9 @@ def test_the_oldest_lists_of_tokens_and_nfts_are_read() -> None:
     assert sides(read(DATA / "etherscan" / "erc20_oldest.csv"))[0][3] == "1250.5"
     new, old = (read(DATA / "etherscan" / f"{name}.csv").legs["row_key"] for name in ("nft", "nft_oldest"))
     assert old[0] == new[0]
+
+
+def test_an_export_without_methods_has_the_column_types_of_every_other() -> None:
+    row = f"{HASH},1,1700000000,2023-11-14 22:13:20,{PEER},{OWN},,1,0,9,0.002,4,1800,,"
+    old = read_text(f"{NORMAL.format('ETH').removesuffix(',Method')}\n{row}\n")
+    assert old.legs.schema == normal(PEER, OWN, "1", "0").legs.schema

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from golden import DATA, read, reasons, sides
+from golden import DATA, read, read_text, reasons, sides
 
 UNIVERSAL, EXPORT = (read(DATA / "koinly" / f"{name}.csv") for name in ("universal", "export"))
 
@@ -57,3 +57,9 @@ def test_the_export_names_its_wallets_and_a_deleted_row_does_not_count() -> None
     ]  # fmt: skip
     assert sides(EXPORT)[1:3] == [(3, "sent", "USDC", "100"), (3, "received", "ETH", "0.05")]
     assert "deleted by the user" in reasons(EXPORT, "ignored")[5]
+
+
+def test_a_fee_stated_beside_two_unequal_sides_that_hold_it_is_counted_once() -> None:
+    header = (DATA / "koinly" / "universal.csv").read_text().splitlines()[0]
+    reading = read_text(f"{header}\n2022-08-24 14:33:00,1.001,ETH,1,ETH,0.001,ETH,,,,,k\n")
+    assert sides(reading) == [(2, "fee", "ETH", "0.001")]
