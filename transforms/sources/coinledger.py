@@ -102,19 +102,25 @@ def _kind() -> pl.Expr:
 
 
 def _stays() -> pl.Expr:
-    """Ends of one transfer that are equal: what came to one place of the account left another."""
+    """A zero that is no half of a trade, and ends of one transfer that are equal: what left one place came to another."""
     moves = (pl.col("type") == "transfer") & pl.col("role").is_in(["sent", "received"])
     ends = pl.when(moves).then("amount").sum().over("id", "Asset")
     both = pl.when(moves).then("role").drop_nulls().n_unique().over("id", "Asset") == 2
-    return pl.when(moves & both & (ends == 0) & pl.col("id").is_not_null()).then(
-        pl.lit("a move between places of one account")
+    two = pl.col("type").is_in([name.lower() for name in _TWO_SIDED])
+    zero = (pl.col("amount") == 0) & (~two | (pl.col("role") == "fee")) & pl.col("type").is_in(list(_BY_LOWER))
+    return (
+        pl.when(zero)
+        .then(pl.lit("no value moved"))
+        .when(moves & both & (ends == 0) & pl.col("id").is_not_null())
+        .then(pl.lit("a move between places of one account"))
     )
 
 
 def _fault() -> pl.Expr:
     kind, role, amount = pl.col("kind"), pl.col("role"), pl.col("amount")
     two = pl.col("type").is_in([name.lower() for name in _TWO_SIDED])
-    half = pl.col("role").filter(pl.col("role").is_in(["sent", "received"])).n_unique().over("id") < 2
+    moves = pl.col("role").is_in(["sent", "received"]) & (amount != 0)
+    half = pl.when(moves).then("role").drop_nulls().n_unique().over("id") < 2
     missing = pl.lit("a trade of which the file has one side only: export a time that holds both")
     wrong = ((role == "received") & (amount < 0)) | (role.is_in(["sent", "fee"]) & (amount > 0))
     wrong = wrong | (kind.is_in(_IN_ONLY) & (role == "sent")) | (kind.is_in(_OUT_ONLY) & (role == "received"))

@@ -15,7 +15,7 @@ from transforms.sources.base import (
     local_time,
     of_zone,
 )
-from transforms.sources.sides import has, judged, moved, noted, with_sides
+from transforms.sources.sides import direction, has, judged, moved, noted, with_sides
 
 _NEEDED = (
     "Date",
@@ -63,13 +63,11 @@ def parse(rows: pl.DataFrame, context: Context) -> Parsed:
     frame = moved(frame)
     said = pl.coalesce(*(filled(name) for name in ("Tag", "Received Tag", "Sent Tag", "Type"))).str.to_lowercase()
     said = said.str.replace_all("_", " ", literal=True)
-    sent, received = (pl.col(f"{side}_quantity").fill_null(0) > 0 for side in ("sent", "received"))
-    way = pl.when(sent & received).then(pl.lit("two")).when(received).then(pl.lit("in")).otherwise(pl.lit("out"))
     text = filled("Date")
     clocks = ("%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%Y-%m-%d %H:%M:%S")
     places = [filled(f"{side} Wallet").str.replace(r" - .*$", "") for side in ("Sent", "Received")]
     frame = frame.with_columns(
-        label=pl.concat_str(way, pl.lit(": "), said),
+        label=pl.concat_str(direction(), pl.lit(": "), said),
         tx_id=filled("Transaction ID"),
         time_text=pl.col("Date"),
         time_expected=pl.lit(ZONE_ASKED if context.time_zone is None else "MM/DD/YYYY HH:MM:SS"),

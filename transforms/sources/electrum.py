@@ -25,14 +25,15 @@ _NEW = (
     "network_fee_bc",
     "timestamp",
 )
-_OLD = ("transaction_hash", "value", "timestamp")
+_OLD = ("transaction_hash", "label", "value", "timestamp")
+_OLD_ALL = {*_OLD, "confirmations", "fiat_value", "fee", "fiat_fee"}
 _FORKS = {"electrum-ltc": "LTC", "electrum_ltc": "LTC", "electron-cash": "BCH", "electron_cash": "BCH"}
 """Wallets made of Electrum, by the names that they give their files; their layout is the same."""
 
 
 def identify(head: list[list[str]]) -> int | None:
     """The row with the names of either layout."""
-    return find_header(head, lambda names: has(names, _NEW) or has(names, _OLD))
+    return find_header(head, lambda names: has(names, _NEW) or (has(names, _OLD) and {*names} <= _OLD_ALL))
 
 
 def parse(rows: pl.DataFrame, context: Context) -> Parsed:

@@ -15,7 +15,7 @@ from transforms.sources.base import (
     utc_time,
     with_numbers,
 )
-from transforms.sources.sides import has, judged, moved, noted, with_sides
+from transforms.sources.sides import direction, has, judged, moved, noted, with_sides
 
 _NEEDED = ("Date", "Sent Amount", "Sent Currency", "Received Amount", "Received Currency", "Fee Amount", "Fee Currency")
 _OPTIONAL = ("Net Worth Amount", "Net Worth Currency", "Label", "Tag", "Description", "TxHash", "Sending Wallet",
@@ -77,8 +77,6 @@ def parse(rows: pl.DataFrame, context: Context) -> Parsed:
     )  # fmt: skip
     frame = with_numbers(moved(frame), worth="Net Worth Amount", fee_worth="Fee Worth Amount")
     said = pl.coalesce(filled("Label"), filled("Tag")).str.to_lowercase().str.replace_all("_", " ", literal=True)
-    sent, received = (pl.col(f"{side}_quantity").fill_null(0) > 0 for side in ("sent", "received"))
-    way = pl.when(sent & received).then(pl.lit("two")).when(received).then(pl.lit("in")).otherwise(pl.lit("out"))
     at = filled("Date").str.replace(r"( UTC|Z)$", "").str.replace("T", " ", literal=True)
     dollars = {
         name: pl.col(f"{name} Currency").str.strip_chars().str.to_uppercase() == "USD"
@@ -86,7 +84,7 @@ def parse(rows: pl.DataFrame, context: Context) -> Parsed:
     }
     value = pl.when(dollars["Net Worth"] & (pl.col("worth") > 0)).then(usd(pl.col("worth")))
     frame = frame.with_columns(
-        label=pl.concat_str(way, pl.lit(": "), said),
+        label=pl.concat_str(direction(), pl.lit(": "), said),
         tx_id=filled("TxHash"),
         time_text=pl.col("Date"),
         time_expected=pl.lit("YYYY-MM-DD HH:MM:SS UTC"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from transforms.exact import part_of
 from transforms.ids import content_id
 from transforms.sources.base import (
     Context,
@@ -50,7 +51,7 @@ def parse(rows: pl.DataFrame, context: Context) -> Parsed:
     """Legs of operations: an outgoing amount has the fee inside, an incoming one's fee is the sender's.
 
     Operations of one hash are one fact: a token and the ether that its transfer cost, both ends of a transfer between
-    accounts of the device (their netting leaves the fee). The countervalue is a receipt's fair value where it is in USD.
+    accounts of the device (their netting leaves the fee). The countervalue is the amount's fair value where it is in USD.
     """
     absent = [pl.lit("").alias(name) for name in _LATER if name not in rows.columns]
     frame = with_numbers(
@@ -73,11 +74,13 @@ def parse(rows: pl.DataFrame, context: Context) -> Parsed:
     done = pl.col("status") == "done"
     coin = asset(pl.col("ticker"))
     dollars = pl.col("Countervalue Ticker").str.strip_chars().str.to_uppercase() == "USD"
+    value = pl.when(dollars & (pl.col("worth") > 0)).then(usd(pl.col("worth")))
+    parts = {"sent": pl.col("amount") - fee, "received": pl.col("amount"), "fee": fee}
     frame = frame.with_columns(
         sent_quantity=pl.when(done & kind.is_in(_OUT)).then(pl.col("amount") - fee),
         received_quantity=pl.when(done & kind.is_in([*_IN, *_REWARD])).then("amount"),
         fee_quantity=pl.when(pays & (pl.col("status") != "pending")).then(fee),
-        received_usd=pl.when(dollars & (pl.col("worth") > 0)).then(usd(pl.col("worth"))),
+        **{f"{side}_usd": _part(value, part) for side, part in parts.items()},
         kind=pl.when(kind.is_in(_REWARD)).then(pl.lit("staking")),
         row_key=content_id("", "tx_id", "type", "ticker", "amount", "occurred_at"),
         group_key="tx_id",
@@ -91,6 +94,13 @@ def parse(rows: pl.DataFrame, context: Context) -> Parsed:
         reject=_fault(),
     )
     return finish(frame, context, SOURCE.family)
+
+
+def _part(value: pl.Expr, part: pl.Expr) -> pl.Expr:
+    """What a part of the amount is worth; null where that is less than the smallest part of a dollar."""
+    inside = (part >= 0) & (part <= pl.col("amount"))
+    worth = part_of(pl.when(inside).then(value), pl.when(inside).then(part), pl.when(inside).then("amount"))
+    return pl.when(worth > 0).then(worth)
 
 
 def _nothing() -> pl.Expr:

@@ -77,7 +77,7 @@ def moved(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def judged(frame: pl.DataFrame, kinds: Mapping[str, str | None], *more: str | pl.Expr) -> pl.DataFrame:
-    """Add `kind` by `label` (small letters, null where the row has none), `row_key` and `reject`.
+    """Add `kind` by `label` (small letters, null where the row has none), `row_key`, `reject` and `ignore`.
 
     `kinds` gives null where the sides alone tell (a trade, a deposit); what begins with `?` is a known label whose rows
     cannot be booked, and why. A row's faults come in the order: label, numbers, `more`, sides.
@@ -90,7 +90,13 @@ def judged(frame: pl.DataFrame, kinds: Mapping[str, str | None], *more: str | pl
     unknown = pl.col("label").is_not_null() & ~pl.col("label").is_in(list(kinds))
     unbooked = pl.col("said").str.strip_prefix("?")
     kind = pl.when(~pl.col("said").str.starts_with("?").fill_null(value=False)).then("said")
-    quantities = (pl.col(f"{side}_quantity") for side in SIDES)
+    quantities = [pl.col(f"{side}_quantity") for side in SIDES]
+    sound = pl.all_horizontal(pl.col(f"{side}_fault").is_null() for side in SIDES)
+    stated = pl.col("sent_quantity").is_not_null() | pl.col("received_quantity").is_not_null()
+    zero = sound & stated & pl.all_horizontal(quantity.fill_null(0) == 0 for quantity in quantities)
+    known = ~unknown & ~pl.col("said").str.starts_with("?").fill_null(value=False)
+    ignored = pl.col("ignore") if "ignore" in frame.columns else pl.lit(None, pl.String)
+    frame = frame.with_columns(ignore=pl.coalesce(ignored, pl.when(zero & known).then(pl.lit("no value moved"))))
     return frame.with_columns(kind=kind, row_key=content_id("", *_KEY)).with_columns(
         reject=pl.coalesce(
             reason(unknown, f"unknown type {{}}: expected one of {one_of(list(kinds))}", pl.col("label")),
@@ -99,6 +105,19 @@ def judged(frame: pl.DataFrame, kinds: Mapping[str, str | None], *more: str | pl
             *more,
             sides_fault(pl.col("kind"), *quantities),
         )
+    )
+
+
+def direction() -> pl.Expr:
+    """Which way a row of `with_sides` goes: `in`, `out` or, with both sides, `two`; a row of zeros by the side it names."""
+    sent, received = (pl.col(f"{side}_quantity") for side in ("sent", "received"))
+    out, into = (quantity.fill_null(0) > 0 for quantity in (sent, received))
+    return (
+        pl.when(out & into)
+        .then(pl.lit("two"))
+        .when(into | (~out & sent.is_null() & received.is_not_null()))
+        .then(pl.lit("in"))
+        .otherwise(pl.lit("out"))
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from golden import DATA, events, read, reasons
+from golden import DATA, events, read, read_text, reasons
 
 READING = read(DATA / "coinledger" / "transactions.csv")
 
@@ -40,3 +40,16 @@ def test_a_sign_against_the_type_and_an_unknown_type_are_asked() -> None:
     found = reasons(READING, "rejected")
     assert "a sign that the type" in found[18]
     assert "unknown type 'Lottery'" in found[21]
+
+
+def test_a_trade_for_zero_is_half_a_trade_and_a_fee_of_zero_none() -> None:
+    header = (DATA / "coinledger" / "transactions.csv").read_text().splitlines()[0]
+    leg = "2025-03-06T00:00:00.000,Trade,1,Pionex,Pionex,,,{},{},{},"
+    whole = [
+        leg.format("Debit", "USDT", "-10"),
+        leg.format("Credit", "TRX", "5"),
+        leg.format("Platform Fee", "TRX", "0"),
+    ]
+    assert events(read_text("\n".join([header, *whole]))) == [("trade", "10 USDT", "5 TRX", None)]
+    half = read_text("\n".join([header, leg.format("Debit", "USDT", "-10"), leg.format("Credit", "TRX", "0")]))
+    assert list(reasons(half, "rejected")) == [2, 3]

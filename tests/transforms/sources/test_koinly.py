@@ -63,3 +63,9 @@ def test_a_fee_stated_beside_two_unequal_sides_that_hold_it_is_counted_once() ->
     header = (DATA / "koinly" / "universal.csv").read_text().splitlines()[0]
     reading = read_text(f"{header}\n2022-08-24 14:33:00,1.001,ETH,1,ETH,0.001,ETH,,,,,k\n")
     assert sides(reading) == [(2, "fee", "ETH", "0.001")]
+
+
+def test_a_row_of_zeros_moved_nothing() -> None:
+    header = (DATA / "koinly" / "universal.csv").read_text().splitlines()[0]
+    reading = read_text(f"{header}\n2022-08-24 14:33:00,,,0.00000000,ETH,0E-8,ETH,,,reward,,k\n")
+    assert reasons(reading, "ignored")[2] == "no value moved"

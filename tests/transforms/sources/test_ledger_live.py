@@ -82,3 +82,9 @@ def test_the_layout_without_status_and_values_is_read_and_has_the_keys_of_the_ne
         f"{HEADER}\n2020-05-01T10:00:00.000Z,Confirmed,BTC,IN,0.5,0.0001,h21,Renamed,xpub,USD,4400,4400\n"
     )
     assert newer.legs["row_key"].to_list() == reading.legs.filter(pl.col("row_no") == 2)["row_key"].to_list()
+
+
+def test_the_countervalue_is_shared_between_what_was_sent_and_the_fee() -> None:
+    # 8,400 dollars for 0.10001 BTC: 0.1 of it is worth 8,399.16, the fee 0.84
+    values = operations("Confirmed,BTC,OUT,0.10001,0.00001,h,8400.00").legs["usd_value"]
+    assert [str(value) for value in values] == ["8399.160084", "0.839916"]
