@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 
 import polars as pl
@@ -92,6 +92,31 @@ def chains(legs: pl.DataFrame) -> list[pl.DataFrame]:
     message = pl.format("{} token rows were taken for Ethereum's, but the account's coin is {}", "tokens", shown)
     action = "Write the account's address in accounts.csv with its chain, as eip155:137:0x..., and one account a chain."
     return [items(by_account.filter(elsewhere), "chain_unclear", "blocking", message, action)]
+
+
+def doubled(legs: pl.DataFrame, checking: Collection[str]) -> list[pl.DataFrame]:
+    """Accounts in which one transaction stands in the files of two sources: a wallet's export beside a chain explorer's.
+
+    Args:
+        legs: Legs with taxpayer_id.
+        checking: sources that are compared with another and not booked beside it.
+    """
+    once = legs.filter(pl.col("tx_id").is_not_null() & ~pl.col("source").is_in(list(checking)))
+    both = (
+        once.group_by("taxpayer_id", "account_id", tx=pl.col("tx_id").str.to_lowercase())
+        .agg(pl.col("source").unique().sort())
+        .filter(pl.col("source").list.len() > 1)
+        .group_by("taxpayer_id", "account_id", pl.col("source").list.join(" and "))
+        .agg(count=pl.len())
+        .sort("source")
+        .group_by("taxpayer_id", "account_id", maintain_order=True)
+        .agg(pl.col("source").str.join(", "), pl.col("count").sum())
+    )
+    message = pl.format(
+        "{} transactions stand in the files of two sources ({}): they are counted twice", "count", "source"
+    )
+    action = "Take one of the two out of the folder, or give each its own coins: keep the one with the fees of every transaction."
+    return [items(both, "transaction_in_two_sources", "blocking", message, action)]
 
 
 def overrides(refused: pl.DataFrame) -> list[pl.DataFrame]:

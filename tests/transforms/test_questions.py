@@ -232,3 +232,26 @@ def test_tokens_of_an_account_whose_coin_is_another_chains_are_asked() -> None:
     assert asked("MATIC", own) == ["1 token rows were taken for Ethereum's, but the account's coin is MATIC"]
     assert asked("MATIC", f"eip155:137:{own}") == []
     assert asked("ETH", own) == []
+
+
+def test_one_transaction_in_a_wallets_and_an_explorers_file_is_asked() -> None:
+    own, peer, tx = "0x" + "a" * 40, "0x" + "b" * 40, "0x" + "1" * 64
+    normal = (
+        "Txhash,UnixTimestamp,From,To,ContractAddress,Value_IN(ETH),Value_OUT(ETH),TxnFee(ETH),Status,ErrCode\n"
+        f"{tx},1700000000,{peer},{own},,1,0,0.1,,\n"
+    )
+    ledger = (
+        "Operation Date,Status,Currency Ticker,Operation Type,Operation Amount,Operation Fees,Operation Hash\n"
+        "2023-11-14T22:13:20.000Z,Confirmed,ETH,IN,1,0.1,{}\n"
+    )
+
+    def asked(hash_: str, checking: set[str]) -> list[str]:
+        files = (normal, ledger.format(hash_))
+        legs = pl.concat(read_file(text.encode(), Context("a", text[:9], own)).legs for text in files)
+        (found,) = questions.doubled(legs.with_columns(taxpayer_id=pl.lit("jane")), checking)
+        return found["message"].to_list()
+
+    twice = "1 transactions stand in the files of two sources (etherscan and ledger_live): they are counted twice"
+    assert asked(tx.upper().replace("X", "x"), set()) == [twice]
+    assert asked(tx, {"ledger_live"}) == []
+    assert asked("0x" + "2" * 64, set()) == []
