@@ -25,7 +25,9 @@ OWN = {
     "blockscout_csv": "0xd8da6bf26964af9d7eed9e03e53415d37aa96045",
 }
 """The exporter's address by folder."""
-CLOCK = dict.fromkeys(("electrum", "trezor", "cointracking", "cointracker", "bittytax", "blockpit", "pionex"), "UTC")
+CLOCK = dict.fromkeys(
+    ("electrum", "trezor", "cointracking", "cointracker", "bittytax", "blockpit", "bisq", "pionex"), "UTC"
+)
 """The account's clock by folder, where the files name none."""
 
 # path: source, rows, ignored, rejected
@@ -78,6 +80,8 @@ COUNTS = {
     "aggregators/koinly/Gadersd__koinly_example.csv": ("koinly", 6, 0, 0),
     "aggregators/rotki/rotki__rotki_generic_events_firsthalf.csv": ("rotki_events", 3, 0, 0),
     "aggregators/rotki/rotki__rotki_generic_trades_firsthalf.csv": ("rotki_trades", 3, 0, 0),
+    # two trades that ended in mediation: what was paid out is not in the file
+    "exchanges/bisq/rotki__bisq_trades_firsthalf.csv": ("bisq", 5, 0, 2),
     "exchanges/pionex/eprbell__test_pionex_trades.csv": ("cointracker", 2, 0, 0),
 }  # fmt: skip
 

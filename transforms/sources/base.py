@@ -204,7 +204,8 @@ def finish(frame: pl.DataFrame, context: Context, family: str) -> Parsed:
     A wide row has `row_no`, `row_key`, `occurred_at`, `time_text` and, where it has them, `group_key`, `kind`, `tx_id`,
     `note`, `balance`, `platform` and for each side `{side}_quantity`, `_asset`, `_raw` (default: the asset), `_usd`, `_rounded`.
     `ignore` and `reject` are reasons found by the source; `expected` is what an unclaimed row should have been. Rows of
-    one `fact` of the file are rejected together: half a trade would be another fact.
+    one `fact` of the file are rejected together: half a trade would be another fact. A row with two fees is two wide rows
+    of one `row_no`, `row_key`, `group_key` and `fact`.
     """
     untyped = {name for name, dtype in frame.schema.items() if dtype == pl.Null}  # a source's plain None
     absent = [
@@ -220,8 +221,12 @@ def finish(frame: pl.DataFrame, context: Context, family: str) -> Parsed:
     legs = pl.concat([_legs(used, side, context, family) for side in SIDES]).sort("row_no", maintain_order=True)
     first = pl.col("row_no").is_first_distinct()
     legs = conform(legs.with_columns(balance=pl.when(first).then("balance")), Legs)
-    ignored = frame.filter(pl.col("ignore").is_not_null()).select("row_no", reason="ignore")
-    rejected = frame.filter(pl.col("reject").is_not_null()).select("row_no", reason="reject")
+    ignored, rejected = (
+        frame.filter(pl.col(why).is_not_null())
+        .select("row_no", reason=why)
+        .unique("row_no", keep="first", maintain_order=True)
+        for why in ("ignore", "reject")
+    )
     return Parsed(legs, pl.concat([rejected, _unclaimed(frame, legs, ignored, rejected)]).sort("row_no"), ignored)
 
 

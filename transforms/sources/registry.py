@@ -14,6 +14,7 @@ from schemas.intake import Files, Legs, RawRows
 from transforms.sources import (
     adalite,
     binance,
+    bisq,
     bitcoin_tax,
     bittytax,
     blockpit,
@@ -64,6 +65,7 @@ SOURCES = (
     bittytax.SOURCE,
     bitcoin_tax.SOURCE,
     blockpit.SOURCE,
+    bisq.SOURCE,
 )
 """Every format, in the order in which a file is tried."""
 REGROUP = {source.family: source.regroup for source in SOURCES if source.regroup is not None}

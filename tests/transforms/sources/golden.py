@@ -14,7 +14,7 @@ DATA = Path(__file__).parent / "data"
 OWN = "0x00000000000000000000000000000000000000aa"
 """The client's address in the Etherscan fixtures."""
 CLOCKS = dict.fromkeys(
-    ("trezor", "electrum", "cointracking", "cointracker", "bittytax", "blockpit"), "America/New_York"
+    ("trezor", "electrum", "cointracking", "cointracker", "bittytax", "blockpit", "bisq"), "America/New_York"
 )
 """The account's clock, by the folder of fixtures whose files name none."""
 CHAINS = {"blockscout": f"eip155:100:{OWN}"}

@@ -35,6 +35,6 @@ def test_what_is_read_keeps_the_table_models(path: Path) -> None:
 def test_there_are_fixtures_of_every_source() -> None:
     assert {path.parent.name for path in CASES} == {
         "binance", "coinbase", "etherscan", "kraken", "universal",
-        "adalite", "bitcoin_tax", "bittytax", "blockpit", "blockscout", "coinledger", "cointracker", "cointracking", "electrum",
+        "adalite", "bisq", "bitcoin_tax", "bittytax", "blockpit", "blockscout", "coinledger", "cointracker", "cointracking", "electrum",
         "exodus", "koinly", "ledger_live", "rotki", "trezor", "wallet_of_satoshi",
     }  # fmt: skip

@@ -24,13 +24,13 @@ FIXTURES = [
                  "adalite/history", "wallet_of_satoshi/history", "koinly/universal", "koinly/export",
                  "cointracking/trades", "cointracking/deutsch", "coinledger/transactions", "cointracker/import",
                  "cointracker/export", "rotki/trades", "rotki/events", "bittytax/generic", "bitcoin_tax/trades",
-                 "blockpit/transactions")
+                 "blockpit/transactions", "bisq/trades")
 ]  # fmt: skip
 OTHERS = pytest.mark.parametrize("path", FIXTURES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 JUNK = st.sampled_from(["", " ", "-1", "0", "1e30", "1e-30", "NaN", "'", '"', "a,b", "\x00", "\u202e", "=1+1", "١", "9" * 50, "1970-01-01 00:00:00", "USD", "<b>"])  # fmt: skip
 # an announced transfer and its counterpart, or the rows of one trade, are one fact: they may change with each other
 SHARED = {"kraken": "refid", "coinbase": "Timestamp", "ledger_live": "Operation Hash", "trezor": "Transaction ID",
-          "exodus": "ORDERID", "coinledger": "Internal Id"}  # fmt: skip
+          "exodus": "ORDERID", "coinledger": "Internal Id", "bisq": "Trade ID"}  # fmt: skip
 
 
 def rows_of(path: Path) -> tuple[list[list[str]], list[list[str]]]:
