@@ -41,6 +41,8 @@ def parse_native(rows: pl.DataFrame, context: Context, *, internal: bool) -> Par
     coin = _NATIVE.get(found["chain"] or "") if found else None
     own = pl.lit(found["address"] if found else None, pl.String)
     value, zero = _units(pl.col("Value"), pl.lit(18)), pl.lit("0")
+    if "Index" in rows.columns:  # the transaction's own call: its value stands in the normal list
+        value = pl.when(pl.col("Index").str.strip_chars() == "0").then(zero).otherwise(value)
     at = {side: (pl.col(name).str.strip_chars().str.to_lowercase() == own).fill_null(value=False)
           for side, name in (("out", "FromAddress"), ("in", "ToAddress"))}  # fmt: skip
     unknown = _NO_CHAIN + ", ".join(sorted(_NATIVE, key=int))

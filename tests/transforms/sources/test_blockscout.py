@@ -53,3 +53,9 @@ def test_etherscans_copy_of_a_transaction_is_the_same_fact() -> None:
         scan.legs.select("row_key", "role", "asset", "quantity").rows()
         == own.select("row_key", "role", "asset", "quantity").rows()
     )
+
+
+def test_a_transactions_own_call_among_its_internal_ones_moves_nothing_again() -> None:
+    reading = read(DATA / "blockscout" / "internal.csv")
+    assert sides(reading) == [(3, "received", "XDAI", "0.001")]
+    assert reasons(reading, "ignored")[2] == "no value moved"
