@@ -28,7 +28,8 @@ _NEEDED = (
 )
 _OPTIONAL = ("Tag", "Type", "Transaction ID", "Received Wallet", "Sent Wallet", "Received Tag", "Sent Tag",
              "Received Comment", "Sent Comment", "Ignored")  # fmt: skip
-_PLAIN = {"buy", "sell", "trade", "receive", "send", "transfer"}
+_PLAIN = {"buy", "sell", "trade", "receive", "send", "transfer", "stake", "unstake"}
+"""Categories that say no more than the sides do: units that go into staking or a pool leave and come back."""
 _IN: dict[str, str | None] = {
     "airdrop": "airdrop", "fork": "fork", "mining": "mining", "mined": "mining", "staked": "staking", "staking": "staking",
     "staking reward": "staking", "interest": "interest", "income": "reward", "reward": "reward", "payment": "reward",

@@ -32,7 +32,8 @@ _SWAP = (
 _IN = {
     "airdrop": "airdrop", "fork": "fork", "mining": "mining", "reward": "reward", "rewards": "reward",
     "staking": "staking", "income": "reward", "other income": "reward", "salary": "wages", "loan interest": "interest",
-    "lending interest": "interest", "interest": "interest", "loan": "borrow", "received pool": None,
+    "lending interest": "interest", "interest": "interest", "loan": "borrow",
+    "received from pool": None, "from pool": None, "unstake": None,
     "liquidity out": None, "cashback": None, "fee refund": None, "tax refund": None, "transfer": None,
     "margin loan": "borrow", "realized gain": "derivative_gain", "funding fee": "funding", "gift": "gift_in",
 }  # fmt: skip
@@ -40,7 +41,8 @@ _OUT = {
     "gift": "gift_out", "lost": "loss", "stolen": "theft", "donation": "donation", "cost": "spend",
     "loan repayment": "repay", "margin repayment": "repay", "interest payment": "margin_interest",
     "loan fee": "margin_interest", "margin fee": "margin_interest", "margin trade fee": "margin_interest",
-    "realized gain": "derivative_loss", "funding fee": "funding", "liquidity in": None, "sent to pool": None,
+    "realized gain": "derivative_loss", "funding fee": "funding", "liquidity in": None,
+    "sent to pool": None, "to pool": None, "stake": None,
     "transfer": None,
 }  # fmt: skip
 _TWO = {"swap": _SWAP, "liquidity in": _SWAP, "liquidity out": _SWAP, "transfer": None}
