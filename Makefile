@@ -14,7 +14,7 @@ SOURCES := $(shell find $(PACKAGES) -name '*.py')
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 NIGHT := umask 077; $(BIN)/python -m pipelines.launch
 
-.PHONY: help nightly backfill ui test lint types golden lock clean
+.PHONY: help nightly backfill ui test lint types golden coverage lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -41,6 +41,9 @@ types: .venv/.ready-dev ## mypy, strict
 golden: .venv/.ready-dev .venv/.compiled ## write the golden files anew, to be read in the diff
 	@$(BIN)/python -m pytest tests/transforms/sources --regenerate-golden
 	@$(BIN)/python -m pytest tests/pipelines/test_definitions.py --snapshot-update
+
+coverage: .venv/.ready-dev ## count what the parsers read in LOTBOOK_SAMPLE_DATA=folder, and write docs/coverage.md
+	@$(BIN)/python -m pipelines.coverage docs/coverage.md
 
 lock: .venv/.ready-dev ## resolve the dependencies anew, with hashes
 	@$(BIN)/uv pip compile --universal --no-strip-extras --generate-hashes --no-emit-index-url --python-version 3.11 \

@@ -45,7 +45,7 @@ from transforms.law import wash_sale_rules
 from transforms.law.parameters import LAW_VERSION
 from transforms.methods import WALLET_YEAR
 from transforms.review import inbox
-from transforms.sources.registry import NETTED, ONLY_CHECKS, REGROUP
+from transforms.sources.registry import CHECKS, NETTED, ONLY_CHECKS, REGROUP
 from transforms.stands import kept_apart
 
 RETURN = ["return_id", "tax_year"]
@@ -756,6 +756,10 @@ def review(
         *questions.files(taken),
         *questions.rows(rows),
         *questions.digits(sides),
+        *questions.platforms(sides),
+        *questions.chains(sides),
+        # what the firm enters by hand completes other files: it may name their transactions
+        *questions.doubled(sides, {*CHECKS, *ONLY_CHECKS, "universal"}),
         *questions.balances(breaks),
         *questions.shortfalls(gains),
         *questions.donations(gains, event_values),

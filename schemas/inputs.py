@@ -207,7 +207,7 @@ class Assets(Table):
     wrapped, bridged or staked token stands for; empty: as shipped, else none.
     """
 
-    asset: str = pa.Field(str_length={"min_value": 1, "max_value": 128})
+    asset: str = pa.Field(str_length={"min_value": 1, "max_value": 160})
     chain: str = pa.Field(nullable=True)
     contract: str = pa.Field(nullable=True)
     token_id: str = pa.Field(nullable=True)

@@ -65,7 +65,8 @@ class Legs(Table):
     assets tell (a group of legs on both sides is then a trade). `quantity` is positive and gross: a fee is a leg of its
     own. `usd_value` is the fair value of this leg's quantity where the row states it. `balance` is the running balance
     of `raw_asset` (the asset as the file writes it) after the row, where the export carries one, on the row's first
-    leg. `rounded` marks digits past the 18th.
+    leg. `rounded` marks digits past the 18th. `platform` is the place that an aggregator's row names; null in an export of
+    one place.
     """
 
     account_id: str
@@ -77,7 +78,7 @@ class Legs(Table):
     occurred_at: Instant
     kind: str = pa.Field(isin=KINDS, nullable=True)
     role: str = pa.Field(isin=("sent", "received", "fee"))
-    asset: str = pa.Field(str_length={"min_value": 1, "max_value": 128})
+    asset: str = pa.Field(str_length={"min_value": 1, "max_value": 160})
     raw_asset: str
     quantity: Quantity = pa.Field(gt=0, lt=QUANTITY_LIMIT)
     usd_value: Money = pa.Field(nullable=True, ge=0)
@@ -85,6 +86,7 @@ class Legs(Table):
     balance: Quantity = pa.Field(nullable=True)
     note: str = pa.Field(nullable=True)
     rounded: bool
+    platform: str = pa.Field(nullable=True)
 
 
 class RowFaults(Table):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 
 import polars as pl
@@ -17,6 +17,8 @@ from transforms.review import items
 
 UNVALUED = ("deposit", "withdrawal", "transfer_in", "transfer_out", "migration", *KEPT_APART)
 """Kinds that need no value: nothing is bought, sold or earned."""
+_MOST_PLACES = 10
+"""How many places of an aggregator's file a question names."""
 
 
 def files(taken: pl.DataFrame) -> list[pl.DataFrame]:
@@ -58,6 +60,63 @@ def balances(breaks: pl.DataFrame) -> list[pl.DataFrame]:
     message = pl.format("line {}: balance {} where the rows before it give {}", "row_no", "found", "expected")
     action = "A row is missing or was counted twice: ask for the whole export of the account."
     return [items(at, "balance_break", "warning", message, action)]
+
+
+def platforms(legs: pl.DataFrame) -> list[pl.DataFrame]:
+    """Accounts whose aggregators' files hold the rows of several places: since 2025 basis stays in each (Reg. 1.1012-1(j))."""
+    named = legs.filter(pl.col("platform").is_not_null()).group_by("taxpayer_id", "account_id", "platform").len()
+    mixed = named.group_by("taxpayer_id", "account_id").agg(pl.col("platform").sort(), places=pl.len())
+    shown = pl.col("platform").list.head(_MOST_PLACES).list.join(", ")
+    message = pl.format("its files hold rows of {} places in one account: {}", "places", shown)
+    action = (
+        "Give each place an account of its own: divide the file by that column into their folders, or take the places' own "
+        "exports. From 2025 on units and basis stay in each wallet or account; as one account they are mixed."
+    )
+    return [items(mixed.filter(pl.col("places") > 1), "several_platforms_in_one_account", "blocking", message, action)]
+
+
+def chains(legs: pl.DataFrame) -> list[pl.DataFrame]:
+    """Accounts whose explorer files have the coin of another chain than Ethereum, and tokens taken for Ethereum's.
+
+    A list of tokens does not name its chain: it is that of the account's address, else Ethereum.
+    """
+    token = pl.col("asset").str.starts_with("eip155:1/")
+    coin = pl.when(~pl.col("asset").str.contains("/", literal=True)).then("asset")
+    by_account = (
+        legs.filter(pl.col("source") == "etherscan")
+        .group_by("taxpayer_id", "account_id")
+        .agg(tokens=token.sum(), coins=coin.drop_nulls().unique().sort())
+    )
+    elsewhere = (pl.col("coins").list.len() > 0) & ~pl.col("coins").list.contains("ETH") & (pl.col("tokens") > 0)
+    shown = pl.col("coins").list.head(_MOST_PLACES).list.join(", ")
+    message = pl.format("{} token rows were taken for Ethereum's, but the account's coin is {}", "tokens", shown)
+    action = "Write the account's address in accounts.csv with its chain, as eip155:137:0x..., and one account a chain."
+    return [items(by_account.filter(elsewhere), "chain_unclear", "blocking", message, action)]
+
+
+def doubled(legs: pl.DataFrame, checking: Collection[str]) -> list[pl.DataFrame]:
+    """Accounts in which one transaction stands in the files of two sources: a wallet's export beside a chain explorer's.
+
+    Args:
+        legs: Legs with taxpayer_id.
+        checking: sources that are compared with another and not booked beside it.
+    """
+    once = legs.filter(pl.col("tx_id").is_not_null() & ~pl.col("source").is_in(list(checking)))
+    both = (
+        once.group_by("taxpayer_id", "account_id", tx=pl.col("tx_id").str.to_lowercase())
+        .agg(pl.col("source").unique().sort())
+        .filter(pl.col("source").list.len() > 1)
+        .group_by("taxpayer_id", "account_id", pl.col("source").list.join(" and "))
+        .agg(count=pl.len())
+        .sort("source")
+        .group_by("taxpayer_id", "account_id", maintain_order=True)
+        .agg(pl.col("source").str.join(", "), pl.col("count").sum())
+    )
+    message = pl.format(
+        "{} transactions stand in the files of two sources ({}): they are counted twice", "count", "source"
+    )
+    action = "Take one of the two out of the folder, or give each its own coins: keep the one with the fees of every transaction."
+    return [items(both, "transaction_in_two_sources", "blocking", message, action)]
 
 
 def overrides(refused: pl.DataFrame) -> list[pl.DataFrame]:

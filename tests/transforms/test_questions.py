@@ -12,6 +12,8 @@ from schemas.review import ReviewItems
 from schemas.tax import Gains
 from tests.transforms.frames import frame
 from transforms import questions
+from transforms.sources.base import Context
+from transforms.sources.registry import read_file
 from transforms.stands import kept_apart
 
 EVENT = {"taxpayer_id": "t", "account_id": "a", "occurred_at": "2025-03-01T10:00:00", "tax_date": "2025-03-01", "tax_year": 2025,
@@ -189,3 +191,67 @@ def test_a_year_without_law_says_what_to_do() -> None:
     assert item["message"] == "the law of 2031 is not in this version: no tax and no carryover"
     assert "docs/adding-a-tax-year.md" in item["suggested_action"]
     assert "carry_ins.csv" in item["suggested_action"]
+
+
+def test_an_aggregators_file_of_several_places_in_one_account_blocks_and_names_them() -> None:
+    header = (
+        "Location,Spend Currency,Receive Currency,Receive Amount,Spend Amount,Fee,Fee Currency,Description,Timestamp"
+    )
+    trade = "{},USD,BTC,1,50000,,,,1659085200000"
+
+    def asked(*places: str) -> list[tuple[object, ...]]:
+        text = "\n".join([header, *(trade.format(place) for place in places)])
+        legs = read_file(text.encode(), Context("rotki-file", "f")).legs.with_columns(taxpayer_id=pl.lit("jane"))
+        (found,) = questions.platforms(legs)
+        return found.select("question", "severity", "taxpayer_id", "account_id", "message").rows()
+
+    message = "its files hold rows of 2 places in one account: binance, kraken"
+    assert asked("kraken", "binance", "kraken") == [
+        ("several_platforms_in_one_account", "blocking", "jane", "rotki-file", message)
+    ]
+    assert asked("kraken", "kraken") == []
+
+
+def test_tokens_of_an_account_whose_coin_is_another_chains_are_asked() -> None:
+    own, peer, token = "0x" + "a" * 40, "0x" + "b" * 40, "0x" + "c" * 40
+    normal = (
+        "Txhash,UnixTimestamp,From,To,ContractAddress,Value_IN({0}),Value_OUT({0}),TxnFee({0}),Status,ErrCode\n"
+        f"0x{'1' * 64},1700000000,{peer},{own},,1,0,0.1,,\n"
+    )
+    tokens = (
+        "Txhash,UnixTimestamp,From,To,TokenValue,ContractAddress,TokenName,TokenSymbol\n"
+        f"0x{'2' * 64},1700000000,{peer},{own},5,{token},USD,USD\n"
+    )
+
+    def asked(coin: str, address: str) -> list[str]:
+        files = (normal.format(coin), tokens)
+        legs = pl.concat(read_file(text.encode(), Context("a", coin, address)).legs for text in files)
+        (found,) = questions.chains(legs.with_columns(taxpayer_id=pl.lit("jane")))
+        return found["message"].to_list()
+
+    assert asked("MATIC", own) == ["1 token rows were taken for Ethereum's, but the account's coin is MATIC"]
+    assert asked("MATIC", f"eip155:137:{own}") == []
+    assert asked("ETH", own) == []
+
+
+def test_one_transaction_in_a_wallets_and_an_explorers_file_is_asked() -> None:
+    own, peer, tx = "0x" + "a" * 40, "0x" + "b" * 40, "0x" + "1" * 64
+    normal = (
+        "Txhash,UnixTimestamp,From,To,ContractAddress,Value_IN(ETH),Value_OUT(ETH),TxnFee(ETH),Status,ErrCode\n"
+        f"{tx},1700000000,{peer},{own},,1,0,0.1,,\n"
+    )
+    ledger = (
+        "Operation Date,Status,Currency Ticker,Operation Type,Operation Amount,Operation Fees,Operation Hash\n"
+        "2023-11-14T22:13:20.000Z,Confirmed,ETH,IN,1,0.1,{}\n"
+    )
+
+    def asked(hash_: str, checking: set[str]) -> list[str]:
+        files = (normal, ledger.format(hash_))
+        legs = pl.concat(read_file(text.encode(), Context("a", text[:9], own)).legs for text in files)
+        (found,) = questions.doubled(legs.with_columns(taxpayer_id=pl.lit("jane")), checking)
+        return found["message"].to_list()
+
+    twice = "1 transactions stand in the files of two sources (etherscan and ledger_live): they are counted twice"
+    assert asked(tx.upper().replace("X", "x"), set()) == [twice]
+    assert asked(tx, {"ledger_live"}) == []
+    assert asked("0x" + "2" * 64, set()) == []

@@ -15,7 +15,7 @@ from transforms import exact
 from transforms.text import QUOTE_LENGTH
 
 SIDES = ("sent", "received", "fee")
-MAX_ASSET = 128
+MAX_ASSET = 160
 _MONEY_LIMIT = 10**11
 """Below it the values of some ten legs of one side still sum within money (18 digits, 6 of them decimals)."""
 _SIGNS = ["$", "€", "£", "¥", "Kč"]
@@ -210,12 +210,18 @@ def finish(frame: pl.DataFrame, context: Context, family: str) -> Parsed:
     """Legs from wide rows, and a reason for every row that gives none.
 
     A wide row has `row_no`, `row_key`, `occurred_at`, `time_text` and, where it has them, `group_key`, `kind`, `tx_id`,
-    `note`, `balance` and for each side `{side}_quantity`, `_asset`, `_raw` (default: the asset), `_usd`, `_rounded`.
+    `note`, `balance`, `platform` and for each side `{side}_quantity`, `_asset`, `_raw` (default: the asset), `_usd`, `_rounded`.
     `balance_side` names the side whose asset the balance is of (default: the row's first leg).
     `ignore` and `reject` are reasons found by the source; `expected` is what an unclaimed row should have been. Rows of
-    one `fact` of the file are rejected together: half a trade would be another fact.
+    one `fact` of the file are rejected together: half a trade would be another fact. A row with two fees is two wide rows
+    of one `row_no`, `row_key`, `group_key` and `fact`.
     """
-    absent = [pl.lit(None, dtype).alias(name) for name, dtype in _wide().items() if name not in frame.columns]
+    untyped = {name for name, dtype in frame.schema.items() if dtype == pl.Null}  # a source's plain None
+    absent = [
+        pl.lit(None, dtype).alias(name)
+        for name, dtype in _wide().items()
+        if name not in frame.columns or name in untyped
+    ]
     found = pl.coalesce("reject", _time_fault(), *map(_side_fault, SIDES))
     frame = frame.with_columns(absent).with_columns(ignore=pl.when(pl.col("unfit").is_null()).then("ignore"))
     frame = frame.with_columns(reject=pl.coalesce("unfit", pl.when(pl.col("ignore").is_null()).then(found)))
@@ -225,8 +231,12 @@ def finish(frame: pl.DataFrame, context: Context, family: str) -> Parsed:
     first = pl.col("row_no").is_first_distinct()
     own = pl.when(pl.col("balance_side").is_null()).then(first).otherwise(pl.col("balance_side") == pl.col("role"))
     legs = conform(legs.with_columns(balance=pl.when(own).then("balance")), Legs)
-    ignored = frame.filter(pl.col("ignore").is_not_null()).select("row_no", reason="ignore")
-    rejected = frame.filter(pl.col("reject").is_not_null()).select("row_no", reason="reject")
+    ignored, rejected = (
+        frame.filter(pl.col(why).is_not_null())
+        .select("row_no", reason=why)
+        .unique("row_no", keep="first", maintain_order=True)
+        for why in ("ignore", "reject")
+    )
     return Parsed(legs, pl.concat([rejected, _unclaimed(frame, legs, ignored, rejected)]).sort("row_no"), ignored)
 
 
@@ -255,6 +265,7 @@ def _legs(frame: pl.DataFrame, side: str, context: Context, family: str) -> pl.D
         quantity=pl.col(f"{side}_quantity"),
         usd_value=pl.col(f"{side}_usd"),
         rounded=pl.col(f"{side}_rounded").fill_null(value=False),
+        platform=pl.col("platform").str.replace_all(r"\p{C}+", " ").str.strip_chars().str.slice(0, QUOTE_LENGTH),
     )  # fmt: skip
 
 
@@ -289,6 +300,7 @@ def _wide() -> dict[str, pl.DataType | type[pl.DataType]]:
         "kind",
         "tx_id",
         "note",
+        "platform",
         "unfit",
         "fact",
         "ignore",

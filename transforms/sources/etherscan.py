@@ -1,4 +1,4 @@
-"""CSV exports of the Etherscan family: normal, internal and ERC-20 transactions. NFT lists and API answers do not."""
+"""CSV exports of the Etherscan family: normal, internal, ERC-20 and NFT transfers. No answer of an API belongs here."""
 
 from __future__ import annotations
 
@@ -23,17 +23,18 @@ from transforms.sources.base import (
     worth,
 )
 
-_ADDRESS = re.compile(r"^(?:eip155:(?P<chain>\d{1,12}):)?(?P<address>0x[0-9a-f]{40})$")
+ADDRESS = re.compile(r"^(?:eip155:(?P<chain>\d{1,12}):)?(?P<address>0x[0-9a-f]{40})$")
 _HEX_40, _HEX_64 = r"^0x[0-9a-f]{40}$", r"^0x[0-9a-f]{64}$"
-_FAMILY = "etherscan"
+FAMILY = "etherscan"
 
 # Names without the native symbol and the price of the download day, which stand inside them.
 _NORMAL = {"hash", "unixtimestamp", "from", "to", "value_in", "value_out", "txnfee"}
 _INTERNAL = {"hash", "unixtimestamp", "from", "txto", "parenttxfrom", "value_in", "value_out"}
 _ERC20 = {"hash", "unixtimestamp", "from", "to", "tokenvalue", "contractaddress", "tokensymbol"}
-
-
-_OTHER_LISTS = {"token id", "tokenid"}  # NFTs
+_NFT = {"hash", "unixtimestamp", "from", "to", "tokenid", "contractaddress", "tokensymbol"}
+_STANDARDS = {"erc721": "erc721", "erc-721": "erc721", "721": "erc721", "erc1155": "erc1155", "erc-1155": "erc1155", "1155": "erc1155"}  # fmt: skip
+_LISTS = {"tokenid", "tokenvalue"}
+"""What tells a list of NFTs from one of tokens: a header with both is neither."""
 _WIDEST = 40
 
 
@@ -41,6 +42,7 @@ def _plain(name: str) -> str:
     """`Value_IN(ETH)` is value_in, `Historical $Price/Eth` price, `Transaction Hash` hash."""
     text = name.strip().lower()
     text = re.sub(r"^(?:txn?hash|transaction hash)$", "hash", text)
+    text = {"token id": "tokenid", "value": "tokenvalue"}.get(text, text)
     text = re.sub(r"^historical \$price/.*$", "price", text)
     return re.sub(r"^(value_in|value_out|txnfee)\((?!usd\)).*\)$", r"\1", text)
 
@@ -50,7 +52,7 @@ def _identify(needed: set[str], head: list[list[str]]) -> int | None:
         if len(names) > _WIDEST:
             return False
         plain = {_plain(name) for name in names}
-        return needed <= plain and not plain & _OTHER_LISTS
+        return needed <= plain and not (plain & _LISTS) - needed
 
     return find_header(head, fits)
 
@@ -65,7 +67,7 @@ def _read(rows: pl.DataFrame, context: Context) -> tuple[pl.DataFrame, str]:
         ),
         "",
     )
-    found = _ADDRESS.match((context.address or "").strip().lower())
+    found = ADDRESS.match((context.address or "").strip().lower())
     address = found["address"] if found else None
     names = {name: _plain(name) for name in rows.columns if name not in {"row_no", "unfit"}}
     rows = rows.rename(names if len(set(names.values())) == len(names) else {})
@@ -113,7 +115,7 @@ def _not_own(address: str | None) -> pl.Expr:
     )
 
 
-def _native(rows: pl.DataFrame, context: Context, *, internal: bool) -> Parsed:
+def native(rows: pl.DataFrame, context: Context, *, internal: bool) -> Parsed:
     """Legs in the native coin: the value moved and, of a normal transaction that the account sent, the fee."""
     frame, symbol = _read(rows, context)
     if internal:
@@ -132,7 +134,7 @@ def _native(rows: pl.DataFrame, context: Context, *, internal: bool) -> Parsed:
         note=filled("method" if "method" in frame.columns else "type") if {"method", "type"} & set(frame.columns) else None,
     )  # fmt: skip
     frame = frame.with_columns(ignore=pl.when(pl.col("reject").is_null()).then(_nothing(moved)))
-    return finish(_in_coin(frame, symbol), context, _FAMILY)
+    return finish(_in_coin(frame, symbol), context, FAMILY)
 
 
 def _wrong_side() -> pl.Expr:
@@ -170,7 +172,7 @@ def _in_coin(frame: pl.DataFrame, symbol: str) -> pl.DataFrame:
     )
 
 
-def _tokens(rows: pl.DataFrame, context: Context) -> Parsed:
+def tokens(rows: pl.DataFrame, context: Context) -> Parsed:
     """Legs in ERC-20 tokens, by contract: symbols are free text and are kept only as a note.
 
     The chain is that of the account's address where it is written `eip155:<chain>:0x...`, else Ethereum.
@@ -200,7 +202,49 @@ def _tokens(rows: pl.DataFrame, context: Context) -> Parsed:
     zero = pl.when(pl.col("value") == 0).then(pl.lit("no value moved"))
     kept = pl.when(itself).then(pl.lit("sent by the account to itself"))
     frame = frame.with_columns(ignore=pl.when(pl.col("reject").is_null()).then(pl.coalesce(zero, kept)))
-    return finish(frame, context, _FAMILY)
+    return finish(frame, context, FAMILY)
+
+
+def _collectibles(rows: pl.DataFrame, context: Context) -> Parsed:
+    """Legs in NFTs, each an asset of its own: the CAIP-19 id of its token, by contract and number.
+
+    Lists of before the columns Type and Quantity hold ERC-721 transfers only, one token a row.
+    """
+    frame, _ = _read(rows, context)
+    absent = {"type": "ERC-721", "quantity": "1"}
+    frame = frame.with_columns(pl.lit(text).alias(name) for name, text in absent.items() if name not in frame.columns)
+    standard = (
+        pl.col("type")
+        .str.strip_chars()
+        .str.to_lowercase()
+        .replace_strict(_STANDARDS, default=None, return_dtype=pl.String)
+    )
+    number = pl.col("tokenid").str.strip_chars().str.strip_prefix("#")
+    frame = with_numbers(frame, value="quantity").with_columns(number=number, standard=standard)
+    itself = pl.col("out") & pl.col("into")
+    place = pl.format("eip155:{}/", pl.col("chain").fill_null("1"))
+    asset = pl.concat_str(place, "standard", pl.lit(":"), "contract", pl.lit("/"), "number")
+    sides = {"sent": pl.col("out") & ~itself, "received": pl.col("into") & ~itself}
+    frame = frame.with_columns(
+        row_key=pl.format("nft:{}", content_id("", "hash", "sender", "receiver", "contract", "number", "value")),
+        reject=pl.coalesce(
+            "reject",
+            "value_fault",
+            reason(~pl.col("contract").fill_null("").str.contains(_HEX_40), "ContractAddress: found {}, expected 0x and 40 hex digits", pl.col("contract")),
+            reason(~number.str.contains(r"^[0-9]{1,78}$").fill_null(value=False), "Token ID: found {}, expected a number", pl.col("tokenid")),
+            reason(standard.is_null(), "Type: found {}, expected ERC-721 or ERC-1155", pl.col("type")),
+            pl.when(pl.col("value").is_null()).then(pl.lit("Quantity: found none")),
+        ),
+        note=quoted(pl.col("tokensymbol")).str.strip_chars("'"),
+        **{f"{side}_quantity": pl.when(moved).then("value") for side, moved in sides.items()},
+        **{f"{side}_asset": asset for side in sides},
+        **{f"{side}_raw": pl.concat_str("contract", pl.lit("/"), "number") for side in sides},
+        **{f"{side}_rounded": pl.col("value_rounded") for side in sides},
+    )  # fmt: skip
+    kept = pl.when(itself).then(pl.lit("sent by the account to itself"))
+    zero = pl.when(pl.col("value") == 0).then(pl.lit("no value moved"))
+    frame = frame.with_columns(ignore=pl.when(pl.col("reject").is_null()).then(pl.coalesce(zero, kept)))
+    return finish(frame, context, FAMILY)
 
 
 def _no_value(value: pl.Expr) -> pl.Expr:
@@ -209,10 +253,11 @@ def _no_value(value: pl.Expr) -> pl.Expr:
 
 def _source(kind: str, needed: set[str], parse: Callable[[pl.DataFrame, Context], Parsed]) -> Source:
     return Source(
-        name=f"etherscan_{kind}", version="2", identify=partial(_identify, needed), parse=parse, family=_FAMILY, nets=True
+        name=f"etherscan_{kind}", version="3", identify=partial(_identify, needed), parse=parse, family=FAMILY, nets=True
     )  # fmt: skip
 
 
-NORMAL = _source("normal", _NORMAL, partial(_native, internal=False))
-INTERNAL = _source("internal", _INTERNAL, partial(_native, internal=True))
-ERC20 = _source("erc20", _ERC20, _tokens)
+NORMAL = _source("normal", _NORMAL, partial(native, internal=False))
+INTERNAL = _source("internal", _INTERNAL, partial(native, internal=True))
+ERC20 = _source("erc20", _ERC20, tokens)
+NFT = _source("nft", _NFT, _collectibles)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from schemas.fields import INCOME_KINDS, KINDS
+from schemas.fields import KINDS
 from transforms.ids import content_id
 from transforms.sources.base import (
     SIDES,
@@ -20,16 +20,11 @@ from transforms.sources.base import (
     utc_time,
     with_numbers,
 )
+from transforms.sources.sides import sides_fault
 
 HEADER = (
     "time", "kind", "sent_quantity", "sent_asset", "received_quantity", "received_asset",
     "fee_quantity", "fee_asset", "usd_value", "tx_id", "note",
-)  # fmt: skip
-_BOTH = ("buy", "sell", "trade", "migration", "wrap", "unwrap")
-_IN = ("deposit", "transfer_in", *INCOME_KINDS, "gift_in", "inheritance", "derivative_gain", "borrow", "collateral_in")
-_OUT = (
-    "withdrawal", "transfer_out", "gift_out", "donation", "spend", "theft", "loss",
-    "derivative_loss", "margin_interest", "repay", "collateral_out",
 )  # fmt: skip
 
 
@@ -81,19 +76,10 @@ def _kind_fault() -> pl.Expr:
 
 
 def _sides_fault() -> pl.Expr:
-    """Whether the sides are those of the kind: a buy has both, a deposit is received only, a spend is sent only."""
-    kind = pl.col("kind")
-    sent, received, fee = (pl.col(side).fill_null(0) != 0 for side in SIDES)
-    return (
-        pl.when(pl.any_horizontal(pl.col(*SIDES, "value") < 0))
-        .then(pl.lit("found a negative amount: amounts are positive, the column says the direction"))
-        .when(kind.is_in(_BOTH) & ~(sent & received))
-        .then(pl.format("a {} has a sent and a received side: found only one or none", kind))
-        .when(kind.is_in(_IN) & (sent | ~received))
-        .then(pl.format("a {} has a received side only", kind))
-        .when(kind.is_in(_OUT) & (received | ~(sent | fee)))
-        .then(pl.format("a {} has a sent side only", kind))
-    )
+    """A negative amount, or sides that are not those of the kind."""
+    negative = pl.when(pl.any_horizontal(pl.col(*SIDES, "value") < 0))
+    found = pl.lit("found a negative amount: amounts are positive, the column says the direction")
+    return pl.coalesce(negative.then(found), sides_fault(*(pl.col(name) for name in ("kind", *SIDES))))
 
 
 SOURCE = Source(name="universal", version="2", identify=identify, parse=parse, family="universal")

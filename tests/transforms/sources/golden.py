@@ -6,19 +6,26 @@ from pathlib import Path
 
 import polars as pl
 
+from transforms.ledger import assemble
 from transforms.sources.base import Context
-from transforms.sources.registry import REGROUP, Reading, read_file
+from transforms.sources.registry import NETTED, REGROUP, Reading, read_file
 
 DATA = Path(__file__).parent / "data"
 OWN = "0x00000000000000000000000000000000000000aa"
 """The client's address in the Etherscan fixtures."""
-CLOCKS = dict.fromkeys(("okx", "bitfinex"), "America/New_York")
+CLOCKS = dict.fromkeys(
+    ("okx", "bitfinex", "trezor", "electrum", "cointracking", "cointracker", "bittytax", "blockpit", "bisq"),
+    "America/New_York",
+)
 """The account's clock, by the folder of fixtures whose files name none."""
+CHAINS = {"blockscout": f"eip155:100:{OWN}"}
+"""The account's address, by the folder of fixtures whose files do not name their chain."""
 
 
 def read(path: Path, data: bytes | None = None) -> Reading:
     content = path.read_bytes() if data is None else data
-    return read_file(content, Context("account", "file", OWN, path.name, CLOCKS.get(path.parent.name)))
+    folder = path.parent.name
+    return read_file(content, Context("account", "file", CHAINS.get(folder, OWN), path.name, CLOCKS.get(folder)))
 
 
 def read_text(
@@ -58,3 +65,17 @@ def sides(reading: Reading) -> list[tuple[object, ...]]:
 
 def reasons(reading: Reading, status: str) -> dict[int, str]:
     return dict(reading.raw_rows.filter(pl.col("status") == status).select("row_no", "reason").rows())
+
+
+def kinds(reading: Reading) -> list[tuple[object, ...]]:
+    """What each row is, as (row, kind); null where the sides tell."""
+    return reading.legs.select("row_no", "kind").unique().sort("row_no").rows()
+
+
+def events(reading: Reading) -> list[tuple[object, ...]]:
+    """What the ledger makes of the legs, as (kind, sent, received, fee), each side as `quantity asset`."""
+    side = ("sent", "received", "fee")
+    built = assemble(reading.legs, NETTED, REGROUP).events.sort("occurred_at", "event_id")
+    shown = built.with_columns(plain(f"{name}_quantity") for name in side)
+    texts = [pl.concat_str(f"{name}_quantity", pl.lit(" "), f"{name}_asset").alias(name) for name in side]
+    return shown.select("kind", *texts).rows()

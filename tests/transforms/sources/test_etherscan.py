@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import polars as pl
-from golden import DATA, OWN, read, read_text, reasons, sides
+from golden import DATA, OWN, events, read, read_text, reasons, sides
 
 from transforms.sources.registry import NETTED, Reading
 
@@ -104,9 +104,49 @@ def test_the_three_files_of_one_swap_share_a_group() -> None:
         ("etherscan", "fee"), ("etherscan", "received"), ("etherscan", "sent"),
     ]  # fmt: skip
     assert one["row_key"].n_unique() == 3
-    assert {"etherscan"} == NETTED
+    assert "etherscan" in NETTED
 
 
 def test_a_list_of_nfts_is_another_format() -> None:
     reading = read_text(f"{ERC20.replace('TokenValue', 'Token ID,TokenValue')}\n{HASH},1\n")
     assert reading.file["status"].item() == "unknown_format"
+
+
+NFT = "Txhash,Blockno,UnixTimestamp,DateTime (UTC),From,To,ContractAddress,TokenName,TokenSymbol,Token ID,Type,Quantity"
+
+
+def nft(token_id: str, standard: str = "ERC-721", quantity: str = "1", address: str = OWN) -> Reading:
+    row = (
+        f"{HASH},1,1700000000,2023-11-14 22:13:20,{PEER},{OWN},{TOKEN},Cool Cats,COOL,{token_id},{standard},{quantity}"
+    )
+    return read_text(f"{NFT}\n{row}\n", address=address)
+
+
+def test_an_nft_is_an_asset_by_contract_and_number() -> None:
+    assert sides(nft("1234")) == [(2, "received", f"eip155:1/erc721:{TOKEN}/1234", "1")]
+    assert sides(nft("7", "ERC-1155", "5")) == [(2, "received", f"eip155:1/erc1155:{TOKEN}/7", "5")]
+    assert sides(nft("7", address=f"eip155:137:{OWN}"))[0][2] == f"eip155:137/erc721:{TOKEN}/7"
+
+
+def test_the_number_of_a_name_service_is_78_digits_long_and_kept() -> None:
+    number = "9" * 78
+    assert sides(nft(number))[0][2] == f"eip155:1/erc721:{TOKEN}/{number}"
+    assert "expected a number" in reasons(nft("9" * 79), "rejected")[2]
+
+
+def test_an_nft_bought_for_ether_is_one_event_with_its_gas() -> None:
+    paid = normal(OWN, PEER, "0", "1")
+    both = paid._replace(legs=pl.concat([paid.legs, nft("1234").legs.with_columns(file_id=pl.lit("other"))]))
+    assert events(both) == [("trade", "1 ETH", f"1 eip155:1/erc721:{TOKEN}/1234", "0.002 ETH")]
+
+
+def test_the_oldest_lists_of_tokens_and_nfts_are_read() -> None:
+    assert sides(read(DATA / "etherscan" / "erc20_oldest.csv"))[0][3] == "1250.5"
+    new, old = (read(DATA / "etherscan" / f"{name}.csv").legs["row_key"] for name in ("nft", "nft_oldest"))
+    assert old[0] == new[0]
+
+
+def test_an_export_without_methods_has_the_column_types_of_every_other() -> None:
+    row = f"{HASH},1,1700000000,2023-11-14 22:13:20,{PEER},{OWN},,1,0,9,0.002,4,1800,,"
+    old = read_text(f"{NORMAL.format('ETH').removesuffix(',Method')}\n{row}\n")
+    assert old.legs.schema == normal(PEER, OWN, "1", "0").legs.schema

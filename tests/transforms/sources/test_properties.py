@@ -28,16 +28,24 @@ FIXTURES = [
                  "kraken/trades", "kraken/newest", "crypto_com/app", "crypto_com/exchange", "bitstamp/old",
                  "bitstamp/rfc_4180", "robinhood/trades", "robinhood/transfers", "robinhood/form_1099",
                  "cash_app/activity", "swan/transfers", "strike/newest", "strike/older", "river/activity",
-                 "paypal/crypto", "paypal/activity")
+                 "paypal/crypto", "paypal/activity",
+                 "etherscan/nft", "blockscout/normal", "blockscout/internal", "blockscout/tokens",
+                 "ledger_live/operations", "trezor/suite", "trezor/web_btc", "exodus/transactions", "electrum/history",
+                 "adalite/history", "wallet_of_satoshi/history", "koinly/universal", "koinly/export",
+                 "cointracking/trades", "cointracking/deutsch", "coinledger/transactions", "cointracker/import",
+                 "cointracker/export", "rotki/trades", "rotki/events", "bittytax/generic", "bitcoin_tax/trades",
+                 "blockpit/transactions", "bisq/trades")
 ]  # fmt: skip
 OTHERS = pytest.mark.parametrize("path", FIXTURES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 JUNK = st.sampled_from(["", " ", "-1", "0", "1e30", "1e-30", "NaN", "'", '"', "a,b", "\x00", "\u202e", "=1+1", "١", "9" * 50, "1970-01-01 00:00:00", "USD", "<b>"])  # fmt: skip
 # an announced transfer and its counterpart, or the rows of one trade, are one fact: they may change with each other
 SHARED = {
-    "kraken/ledgers": "refid", "coinbase/history": "Timestamp", "kucoin/history": "Time(UTC+08:00)",
-    "bybit/unified": "Time(UTC)", "okx/trading": "Order id", "okx/bills": "time", "bitfinex/ledger": "DATE",
     "kraken/ledgers": "refid", "kraken/newest": "refid", "coinbase/history": "Timestamp", "coinbase/v1": "Timestamp",
     "coinbase_pro/statement": "time", "crypto_com/app": "Timestamp (UTC)", "strike/older": "Reference",
+    "kucoin/history": "Time(UTC+08:00)", "bybit/unified": "Time(UTC)", "okx/trading": "Order id", "okx/bills": "time",
+    "bitfinex/ledger": "DATE", "ledger_live/operations": "Operation Hash", "trezor/suite": "Transaction ID",
+    "trezor/web_btc": "Transaction ID", "exodus/transactions": "ORDERID", "coinledger/transactions": "Internal Id",
+    "bisq/trades": "Trade ID",
 }  # fmt: skip
 
 
