@@ -35,6 +35,7 @@ from transforms import (
     related_parties,
     return_lines,
     returns,
+    second_reports,
     state_estimates,
     transfers,
 )
@@ -44,7 +45,7 @@ from transforms.law import wash_sale_rules
 from transforms.law.parameters import LAW_VERSION
 from transforms.methods import WALLET_YEAR
 from transforms.review import inbox
-from transforms.sources.registry import NETTED, REGROUP
+from transforms.sources.registry import CHECKS, NETTED, ONLY_CHECKS, REGROUP
 from transforms.stands import kept_apart
 
 RETURN = ["return_id", "tax_year"]
@@ -61,10 +62,11 @@ def events(
     prices_: pl.DataFrame,
     stands: pl.DataFrame,
 ) -> Tables:
-    """Legs of all files to canonical, dated and valued events."""
+    """Legs of all files to canonical, dated and valued events; facts that a second report states again are compared."""
     settings = folder.settings(night)
     master = asset_master.master(firm_assets)
-    resolved = legs.with_columns(asset=asset_master.resolve(master, pl.col("asset")))
+    facts = legs.filter(~pl.col("source").is_in(ONLY_CHECKS))
+    resolved = facts.with_columns(asset=asset_master.resolve(master, pl.col("asset")))
     built = books.assemble(resolved, NETTED, REGROUP)
     owned = built.events.drop("taxpayer_id").join(
         account_facts.select("account_id", "taxpayer_id"), on="account_id", how="inner"
@@ -78,16 +80,22 @@ def events(
         tax_year=pl.col("tax_date").dt.year().cast(pl.Int64)
     )
     known = gate.conform(dated.filter(pl.col("tax_date") <= night.as_of), ledger.Events)
-    clashes = built.conflicts.join(known.select("event_id", "taxpayer_id", "tax_year"), on="event_id")
-    valued = prices.value_events(known, _named(prices_, firm_assets), settings.max_price_age_days).sort("event_id")
+    stated = prices.value_events(known, _named(prices_, firm_assets), settings.max_price_age_days).sort("event_id")
+    second = second_reports.compare(stated, built.sources, resolved, CHECKS)
+    valued = stated.join(second.not_booked, on="fact_id", how="anti", maintain_order="left")
+    clashes = built.conflicts.join(valued.select("event_id", "taxpayer_id", "tax_year"), on="event_id")
     return {
         "events": valued,
-        "event_sources": built.sources.join(valued.select("event_id"), on="event_id", how="semi"),
+        "event_sources": pl.concat(
+            [built.sources.join(valued.select("event_id"), on="event_id", how="semi"), second.sources]
+        ),
+        "source_checks": second.checks,
         "event_questions": pl.concat(
             [
                 *questions.events(valued, kept_apart(valued, stands)),
                 *questions.overrides(refused),
                 *questions.conflicts(clashes),
+                *questions.second_reports(second.checks),
             ]
         ),
     }
