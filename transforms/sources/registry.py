@@ -11,6 +11,7 @@ import polars as pl
 from schemas.fields import INSTANT
 from schemas.gate import conform, empty
 from schemas.intake import Files, Legs, RawRows
+from transforms.collector import no_garbage
 from transforms.sources import binance, coinbase, etherscan, kraken, universal
 from transforms.sources.base import Context, Parsed, Source
 from transforms.text import Sheet, UnreadableError, read_sheet, sanitised
@@ -45,6 +46,7 @@ class Reading(NamedTuple):
     legs: pl.DataFrame
 
 
+@no_garbage()
 def read_file(data: bytes, context: Context) -> Reading:
     """Recognise a file and read it; whatever a client hands in gives a status and a message, never an error.
 
