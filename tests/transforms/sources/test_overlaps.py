@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from pathlib import Path
 
 import polars as pl
@@ -64,7 +65,7 @@ def test_any_split_into_overlapping_parts_gives_the_events_of_the_whole(path: Pa
     bounds = ends(path, above, rows)
     cuts = [0, *sorted(data.draw(st.lists(st.sampled_from(bounds), min_size=1, max_size=3))), len(rows)]
     parts = []
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in itertools.pairwise(cuts):
         first = data.draw(st.sampled_from([bound for bound in bounds if bound <= start]))
         last = data.draw(st.sampled_from([bound for bound in bounds if bound >= end]))
         parts.append(rows[first:last])
