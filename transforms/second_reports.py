@@ -7,6 +7,8 @@ ledger.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -23,6 +25,8 @@ _GAPS = (_MINUTE, 60 * _MINUTE, 24 * 60 * _MINUTE)
 """Microseconds between the parts of one order, beyond the precision of the reports' times."""
 _COIN_ROUNDING, _CASH_ROUNDING = "0.00000001", "0.01"
 """Reports show different digits: within one unit of these a fact no difference is told."""
+_ROUNDING_UNITS = 10**10
+"""10^-8 coin in units of 10^-18."""
 _NEAR = 50
 """Facts of one moment whose quantities differ by less than a fiftieth are one, told with the difference."""
 _BOOK = ["account_id", "root"]
@@ -222,6 +226,9 @@ def _groups(facts: pl.DataFrame, given: _Given) -> pl.DataFrame:
         take(near)
     for gap in _GAPS:
         take(_by_sums(_clusters(rest, [*_BOOK, "signature"], pl.lit(gap)), given.sides))
+    for theirs in (True, False):  # an order of theirs and fills of ours, then the reverse
+        runs = _runs(_clusters(rest, [*_BOOK, "signature"], pl.lit(_GAPS[-1])), theirs=theirs)
+        take(_by_sums(runs, given.sides))
     return pl.concat(found)
 
 
@@ -271,6 +278,44 @@ def _by_sums(facts: pl.DataFrame, sides: pl.DataFrame) -> pl.DataFrame:
         equal.group_by("cluster").agg(pl.len()), on=["cluster", "len"]
     )  # fmt: skip
     return _grouped(both.join(sound, on="cluster", how="semi"), ["cluster"])
+
+
+def _runs(facts: pl.DataFrame, *, theirs: bool) -> pl.DataFrame:
+    """The facts with `cluster` anew: an order of one side with those fills of the other that stand together and sum to it.
+
+    Looked for in clusters that are not equal as a whole, by the main quantity, in the order of time; a fill is in one.
+    """
+    rows = facts.filter(_both(["cluster"])).sort("cluster", "at", "fact_id")
+    mains, at = (rows[name].to_physical().to_list() for name in ("main", "at"))
+    found: list[int | None] = [None] * rows.height
+    orders: dict[int, list[int]] = defaultdict(list)
+    fills: dict[int, list[int]] = defaultdict(list)
+    for place, (cluster, side) in enumerate(rows.select("cluster", "theirs").iter_rows()):
+        (orders if side == theirs else fills)[cluster].append(place)
+    for cluster, places in orders.items():
+        free = fills[cluster]
+        for order in places:
+            low, high = (bisect_left(free, at[order] + by, key=at.__getitem__) for by in (-_GAPS[-1], _GAPS[-1] + 1))
+            first, last = _run([mains[place] for place in free[low:high]], mains[order])
+            taken = free[low + first : low + last]
+            for place in (*taken, order) if taken else ():
+                found[place] = order
+            del free[low + first : low + last]
+    marked = rows.with_columns(cluster=pl.Series(found, dtype=pl.Int64))
+    return marked.filter(pl.col("cluster").is_not_null())
+
+
+def _run(parts: Sequence[int], whole: int) -> tuple[int, int]:
+    """The first run of `parts` that sums to `whole` but for rounding, as a slice; (0, 0) if there is none."""
+    first = total = 0
+    for last, part in enumerate(parts, 1):
+        total += part
+        while total > whole + (last - first) * _ROUNDING_UNITS and first < last:
+            total -= parts[first]
+            first += 1
+        if first < last and abs(total - whole) <= (last - first) * _ROUNDING_UNITS:
+            return first, last
+    return 0, 0
 
 
 def _sums(moved: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:

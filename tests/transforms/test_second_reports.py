@@ -146,6 +146,27 @@ def test_an_order_that_took_hours_is_found_by_its_sum() -> None:
     assert told(found) == [("same", 6001, None, None, None)]
 
 
+def test_one_missing_trade_hides_none_of_the_orders_around_it() -> None:
+    """Orders of a day that took minutes, their fills in the ledger; a fifth order is in the report alone."""
+    fills = [
+        buy("statement", f"s{n}{part}", 4_000 * n + 200 * part, f"0.0{n}{part}", f"{n}{part}0", fee="0.5")
+        for n in (1, 2, 3, 4)
+        for part in (1, 2)
+    ]
+    orders = [
+        buy("fills", f"f{n}", 4_000 * n + 300, str(Decimal(f"0.0{n}1") + Decimal(f"0.0{n}2")), str(n * 200 + 30))
+        for n in (1, 2, 3, 4)
+    ]
+    found, booked = compared(*fills, *orders, buy("fills", "f5", 10_010, "0.5", "5000"))
+    assert booked["source"].unique().to_list() == ["statement"]
+    statuses = sorted(found.checks.select("row_no", "status").rows())
+    assert statuses == [(4301, "same"), (8301, "same"), (10011, "not_in_ledger"), (12301, "same"), (16301, "same")]
+    # the reverse: orders in the ledger, fills in the report
+    found, booked = compared(*fills, *orders, buy("fills", "f5", 10_010, "0.5", "5000"), checks={"statement": "fills"})
+    assert booked["source"].to_list() == ["fills"] * 5
+    assert dict(found.checks.group_by("status").len().rows()) == {"same": 8, "not_in_check": 1}
+
+
 def test_two_identical_trades_are_two_in_both_reports() -> None:
     twice = [buy(source, "same", 5, "0.02", "1000", row_no=n) for source in ("statement", "fills") for n in (1, 2)]
     found, booked = compared(*twice)
