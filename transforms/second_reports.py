@@ -150,26 +150,42 @@ def _sides(events: pl.DataFrame) -> pl.DataFrame:
 
 def _facts(events: pl.DataFrame, sides: pl.DataFrame) -> pl.DataFrame:
     """See `_Given.facts`."""
-    received = pl.col("received_asset").is_not_null()
     worth = pl.col("usd_value").cast(_WIDE)
-    heads = events.group_by("fact_id").agg(
-        pl.col("account_id", "taxpayer_id", "root", "place", "source").first(),
-        pl.col("tax_year", "occurred_at").min(),
-        kind=pl.col("kind").unique().sort().str.join(", "),
-        # the parts of a basket are worth what came in for them
-        value=pl.when(received.any()).then(worth.filter(received).sum()).otherwise(worth.sum()),
-        stated=(pl.len() == 1) & (pl.col("price_source") == "stated").all(),
+    came = pl.when(pl.col("received_asset").is_not_null()).then(worth)
+    kinds = pl.min_horizontal("kind", "kinds"), pl.max_horizontal("kind", "kinds")
+    heads = (
+        events.group_by("fact_id")
+        .agg(
+            pl.col("account_id", "taxpayer_id", "root", "place", "source").first(),
+            pl.col("tax_year", "occurred_at").min(),
+            pl.col("kind").min(),
+            kinds=pl.col("kind").max(),
+            receipts=pl.col("received_asset").count(),
+            came=came.sum(),
+            value=worth.sum(),
+            stated=(pl.len() == 1) & (pl.col("price_source") == "stated").all(),
+        )
+        .with_columns(
+            kind=pl.when(pl.col("kind") == pl.col("kinds"))
+            .then("kind")
+            .otherwise(pl.concat_str(kinds, separator=", ")),
+            # the parts of a basket are worth what came in for them
+            value=pl.when(pl.col("receipts") > 0).then("came").otherwise("value"),
+        )
+        .drop("kinds", "receipts", "came")
     )
     moved = sides.with_columns(fee=pl.col("role") == "fee", cash=pl.col("asset").is_in(FIAT))
     moved = moved.filter(~pl.col("fee") | pl.col("fee").all().over("fact_id")).sort("fact_id", "cash", "role", "asset")
     what = pl.concat_str("role", "asset", separator=":")
+    moved = moved.with_columns(what=what, much=pl.concat_str(what, pl.col("quantity").cast(pl.String), separator="="))
     forms = moved.group_by("fact_id", maintain_order=True).agg(
-        form=pl.col("role").unique().sort().str.join("+"),
-        signature=what.str.join("|"),
-        amounts=pl.concat_str(what, pl.col("quantity").cast(pl.String), separator="=").str.join("|"),
+        pl.col("what", "much"),
+        form=pl.concat_str(pl.col("role").min(), pl.col("role").max(), separator=" to "),
         main=pl.col("quantity").first(),
     )
-    return heads.join(forms, on="fact_id").with_columns(at=pl.col("occurred_at").dt.epoch("us")).sort("fact_id")
+    forms = forms.with_columns(signature=pl.col("what").list.join("|"), amounts=pl.col("much").list.join("|"))
+    at = pl.col("occurred_at").dt.epoch("us")
+    return heads.join(forms.drop("what", "much"), on="fact_id").with_columns(at=at).sort("fact_id")
 
 
 # --- which are one ----------------------------------------------------------------------------------------------------
@@ -234,7 +250,7 @@ def _groups(facts: pl.DataFrame, given: _Given) -> pl.DataFrame:
 
 def _both(by: Sequence[str]) -> pl.Expr:
     """Whether facts of both sides are alike in these columns."""
-    return pl.col("theirs").n_unique().over(by) == 2
+    return pl.col("theirs").min().over(by) != pl.col("theirs").max().over(by)
 
 
 def _by_ids(facts: pl.DataFrame, ids: pl.DataFrame, *, only_single: bool) -> pl.DataFrame:
@@ -254,8 +270,8 @@ def _by_ids(facts: pl.DataFrame, ids: pl.DataFrame, *, only_single: bool) -> pl.
 
 def _in_order(facts: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
     """Of facts that are alike the first of one side with the first of the other, and so on."""
-    place = pl.struct("at", "fact_id").rank("ordinal").over(*by, "theirs")
-    return _grouped(facts.with_columns(nth=place), [*by, "nth"])
+    place = pl.int_range(pl.len()).over(*by, "theirs")
+    return _grouped(facts.sort("at", "fact_id").with_columns(nth=place), [*by, "nth"])
 
 
 def _grouped(facts: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
