@@ -83,6 +83,8 @@ def events(
     stated = prices.value_events(known, _named(prices_, firm_assets), settings.max_price_age_days).sort("event_id")
     second = second_reports.compare(stated, built.sources, resolved, CHECKS)
     valued = stated.join(second.not_booked, on="fact_id", how="anti", maintain_order="left")
+    unbooked = stated.join(second.not_booked, on="fact_id", how="semi").select("event_id")
+    stale = named.join(unbooked, on="event_id", how="semi").with_columns(why=pl.lit("a second report states its fact"))
     clashes = built.conflicts.join(valued.select("event_id", "taxpayer_id", "tax_year"), on="event_id")
     return {
         "events": valued,
@@ -94,6 +96,7 @@ def events(
             [
                 *questions.events(valued, kept_apart(valued, stands)),
                 *questions.overrides(refused),
+                *questions.overrides(stale),
                 *questions.conflicts(clashes),
                 *questions.second_reports(second.checks),
             ]

@@ -208,3 +208,19 @@ def test_the_same_trades_in_two_reports_are_booked_once_in_a_night(mart: Mart) -
         ("second_report_differs", "warning", 1),
         ("second_report_missing", "blocking", 300),
     ]
+
+
+def test_an_override_of_a_fact_that_only_the_second_report_tells_is_asked(
+    mart: Mart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Staff corrected the second report's event while it was alone; then the ledger came."""
+    monkeypatch.setattr(stages, "CHECKS", {"universal": "kraken_ledgers"})
+    folder = firm(tmp_path / "firm", hostile=False)
+    fact = mart.one("SELECT fact_id FROM source_checks WHERE account_id = 'good-twice' AND row_no = 4")
+    (folder / "overrides.csv").write_text(
+        f"event_id,field,value,by,at,why\n{fact},usd_value,900,ann,2025-06-01T00:00:00Z,statement\n"
+    )
+    opened = Mart(night(folder))
+    asked = opened.rows("SELECT severity, message FROM review_items WHERE question = 'override_without_event'")
+    opened.close()
+    assert asked == [("blocking", "the override of usd_value was not applied: a second report states its fact")]
