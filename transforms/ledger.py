@@ -25,6 +25,8 @@ Regroup: TypeAlias = Callable[[pl.DataFrame], pl.DataFrame]
 ID_KEY = "id:"
 """How a `row_key` begins that is the source's own id of the fact."""
 _ROW = ["account_id", "source", "row_key"]
+_SHOWS_MINUTES = 3
+"""So many instants of a file, all on the minute, say that it shows no seconds; fewer may be so by chance."""
 _BY_ID = pl.col("row_key").str.starts_with(ID_KEY)
 
 
@@ -79,7 +81,7 @@ def _of_older_layouts(legs: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     in_file = ["account_id", "source", "file_id"]
     bare = told.with_columns(
         beside=_BY_ID.any().over("content", "minute", *in_file),
-        coarse=(pl.col("at") == pl.col("minute")).all().over(in_file),
+        coarse=((pl.col("at") == pl.col("minute")).all() & (pl.col("at").n_unique() >= _SHOWS_MINUTES)).over(in_file),
     ).filter(~_BY_ID)
     bare = bare.group_by(fact).agg(pl.col("at", "minute").min(), pl.col("beside").any(), pl.col("coarse").all())
     bare = bare.filter(~pl.col("beside"))

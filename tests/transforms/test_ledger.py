@@ -235,12 +235,15 @@ def test_another_quantity_or_time_is_another_fact(other: dict[str, str]) -> None
 
 
 def test_a_layout_that_shows_minutes_meets_one_that_shows_seconds() -> None:
-    old = [*bought("f-old", 1, "x", at="10:00:00"), *bought("f-old", 2, "y", at="11:30:00", ada="5")]
-    new = [*bought("f-new", 1, "id:a", at="10:00:59"), *bought("f-new", 2, "id:b", at="11:30:01", ada="5")]
-    assert events(*old, *new).height == 2
-    # seconds elsewhere in the old file: its 10:00:00 is a second, not a minute
-    exact = [*bought("f-old", 1, "x", at="10:00:00"), *bought("f-old", 2, "y", at="11:30:01", ada="5")]
-    assert events(*exact, *new).height == 3
+    minutes = ["10:00:00", "11:30:00", "12:45:00"]
+    old = [row for n, at in enumerate(minutes) for row in bought("f-old", n, f"k{n}", at=at, ada=str(n + 1))]
+    seconds = ["10:00:59", "11:30:01", "12:45:30"]
+    new = [row for n, at in enumerate(seconds) for row in bought("f-new", n, f"id:{n}", at=at, ada=str(n + 1))]
+    assert events(*old, *new).height == 3
+    # a second elsewhere in the old file: its 10:00:00 is a second, not a minute
+    assert events(*old, *bought("f-old", 9, "k9", at="13:00:07", ada="9"), *new).height == 7
+    # one or two rows may stand on the minute by chance: rather two facts than one lost
+    assert events(*old[:6], *new[:6]).height == 4
 
 
 @settings(max_examples=80, deadline=None)
