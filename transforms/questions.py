@@ -1072,17 +1072,20 @@ def second_reports(checks: pl.DataFrame) -> list[pl.DataFrame]:
         ": {}{} {} in the ledger, {} in the report (line {})",
         "field", pl.concat_str(pl.lit(" of "), pl.col("asset").str.slice(0, 64)).fill_null(""), "ours", "theirs", "row_no",
     )  # fmt: skip
+    stake = pl.col("dollars_at_stake").cast(pl.Decimal(38, 6))
     # the copies of a row in overlapping files tell the same
     each = checks.sort("occurred_at", "fact_id", "event_id", "field", "asset", "file_id", "row_no", nulls_last=True)
     each = each.unique(["status", "fact_id", "event_id", "field", "asset"], keep="first", maintain_order=True)
     found = []
     for status, (question, severity, message, action) in _SECOND_REPORTS.items():
         rows = each.filter((pl.col("status") == status) & (pl.lit(status != "differs") | pl.col("field").is_not_null()))
+        # the fact is named, not its row: a new download is no new question
         first = rows.group_by("taxpayer_id", "account_id", "tax_year", "source", "checked_against").agg(
             pl.len(),
-            pl.col("event_id", "file_id", "row_no", "occurred_at").first(),
+            pl.col("occurred_at").first(),
+            pl.coalesce("event_id", "fact_id").first().alias("event_id"),
             detail.first().fill_null("").alias("detail"),
-            pl.col("dollars_at_stake").cast(pl.Decimal(38, 6)).sum().cast(pl.Decimal(18, 6), strict=False),
+            pl.when(stake.count() > 0).then(stake.sum()).cast(pl.Decimal(18, 6), strict=False),
         )
         day = pl.col("occurred_at").dt.date()
         told = pl.format(message, "len", "source", "checked_against", day, "detail")

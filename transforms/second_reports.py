@@ -160,19 +160,20 @@ def _facts(events: pl.DataFrame, sides: pl.DataFrame) -> pl.DataFrame:
             pl.col("tax_year", "occurred_at").min(),
             pl.col("kind").min(),
             kinds=pl.col("kind").max(),
-            receipts=pl.col("received_asset").count(),
+            receipts=came.count(),
+            priced=worth.count(),
             came=came.sum(),
             value=worth.sum(),
-            stated=(pl.len() == 1) & (pl.col("price_source") == "stated").all(),
+            stated=(pl.len() == 1) & pl.col("price_source").eq_missing("stated").all(),
         )
         .with_columns(
             kind=pl.when(pl.col("kind") == pl.col("kinds"))
             .then("kind")
             .otherwise(pl.concat_str(kinds, separator=", ")),
             # the parts of a basket are worth what came in for them
-            value=pl.when(pl.col("receipts") > 0).then("came").otherwise("value"),
+            value=pl.when(pl.col("receipts") > 0).then("came").when(pl.col("priced") > 0).then("value"),
         )
-        .drop("kinds", "receipts", "came")
+        .drop("kinds", "receipts", "priced", "came")
     )
     moved = sides.with_columns(fee=pl.col("role") == "fee", cash=pl.col("asset").is_in(FIAT))
     moved = moved.filter(~pl.col("fee") | pl.col("fee").all().over("fact_id")).sort("fact_id", "cash", "role", "asset")

@@ -51,14 +51,18 @@ def compared(*facts: list[dict[str, Any]], checks: dict[str, str] | None = None)
     rows = [row for legs in facts for row in legs]
     legs = frame(Legs, *rows, account_id="a", rounded=False)
     built = ledger.assemble(legs, (), {})
-    cash = pl.when(pl.col("sent_asset") == "USD").then("sent_quantity").otherwise("received_quantity")
+    side = pl.when(pl.col("sent_asset") == "USD").then("sent_quantity")
+    cash = side.when(pl.col("received_asset") == "USD").then("received_quantity")
     valued = built.events.with_columns(
         taxpayer_id=pl.lit("t"),
         tax_date=pl.col("occurred_at").dt.date(),
         tax_year=pl.col("occurred_at").dt.year().cast(pl.Int64),
         usd_value=pl.coalesce("usd_value", cash.cast(pl.Decimal(18, 6))),
         fee_usd_value=pl.col("fee_quantity").cast(pl.Decimal(18, 6)),
-        price_source=pl.when(pl.col("usd_value").is_not_null()).then(pl.lit("stated")).otherwise(pl.lit("cash")),
+        price_source=pl.when(pl.col("usd_value").is_not_null())
+        .then(pl.lit("stated"))
+        .when(cash.is_not_null())
+        .then(pl.lit("cash")),
     )
     events = gate.conform(valued, Events)
     found = second_reports.compare(events, built.sources, legs, CHECKS if checks is None else checks)
@@ -321,3 +325,30 @@ def test_every_fact_is_booked_once_or_asked_and_every_row_of_the_report_told(
     rows = found.checks.filter(pl.col("file_id").is_not_null()).group_by("status").len()
     expected = {"same": 2 * both, "not_in_ledger": 2 * len(inside), "booked": 2 * (len(only_report) - len(inside))}
     assert dict(rows.rows()) == {status: count for status, count in expected.items() if count}
+
+
+def test_a_new_download_is_no_new_question() -> None:
+    """An item's id names the fact, not the file and row that tell of it."""
+
+    def ids(file_id: str, row_no: int) -> list[str]:
+        missing = buy("fills", "f", 50, "0.05", "700", file_id=file_id, row_no=row_no)
+        found, _ = compared(
+            buy("statement", "s1", 0, "0.01", "500"), buy("statement", "s2", 99, "0.02", "1000"), missing
+        )
+        return pl.concat(questions.second_reports(found.checks))["item_id"].to_list()
+
+    assert len(ids("fills.csv", 51)) == 1
+    assert ids("fills.csv", 51) == ids("again.csv", 7)
+
+
+def test_what_nothing_prices_has_no_dollars_and_is_no_difference_of_value() -> None:
+    swap = [("1", "ETH"), ("20", "SOL")]
+    found, booked = compared(
+        fact("statement", "s1", 5, *swap),
+        fact("statement", "s2", 99, ("2", "ETH"), ("40", "SOL")),
+        fact("fills", "f1", 5, *swap, usd_value=Decimal(3000)),
+        fact("fills", "f2", 50, ("3", "ETH"), ("60", "SOL")),
+    )
+    assert booked["source"].unique().to_list() == ["statement"]
+    assert told(found) == [("not_in_ledger", 51, None, None, None), ("same", 6, None, None, None)]
+    assert asked(found)["second_report_missing"] == ("blocking", None)
