@@ -118,7 +118,12 @@ _FILINGS = [
 _LEDGER = [
     table_assets(
         "ledger",
-        {"events": ledger.Events, "event_sources": ledger.EventSources, "event_questions": review.ReviewItems},
+        {
+            "events": ledger.Events,
+            "event_sources": ledger.EventSources,
+            "source_checks": ledger.SourceChecks,
+            "event_questions": review.ReviewItems,
+        },
         {
             "legs": intake.Legs,
             "prices_": Read(ledger.Prices, table="prices"),
@@ -126,7 +131,7 @@ _LEDGER = [
             **_firm("assets", "overrides"),
         },
         stages.events,
-        shown=("events", "event_sources"),
+        shown=("events", "event_sources", "source_checks"),
         group="ledger",
     ),
     table_assets(

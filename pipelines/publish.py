@@ -19,6 +19,7 @@ from schemas import harvest, intake, ledger, review, tax
 PUBLISHED: Mapping[str, Model] = {
     "events": ledger.Events,
     "event_sources": ledger.EventSources,
+    "source_checks": ledger.SourceChecks,
     "transfers": ledger.Transfers,
     "lots": tax.Lots,
     "lot_moves": tax.LotMoves,

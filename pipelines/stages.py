@@ -36,6 +36,7 @@ from transforms import (
     reported_gains,
     return_lines,
     returns,
+    second_reports,
     state_estimates,
     transfers,
 )
@@ -62,7 +63,7 @@ def events(
     prices_: pl.DataFrame,
     stands: pl.DataFrame,
 ) -> Tables:
-    """Legs of all files to canonical, dated and valued events."""
+    """Legs of all files to canonical, dated and valued events; facts that a second report states again are compared."""
     settings = folder.settings(night)
     master = asset_master.master(firm_assets)
     facts = legs.filter(~pl.col("source").is_in(ONLY_CHECKS))  # results are compared, never booked
@@ -80,16 +81,25 @@ def events(
         tax_year=pl.col("tax_date").dt.year().cast(pl.Int64)
     )
     known = gate.conform(dated.filter(pl.col("tax_date") <= night.as_of), ledger.Events)
-    clashes = built.conflicts.join(known.select("event_id", "taxpayer_id", "tax_year"), on="event_id")
-    valued = prices.value_events(known, _named(prices_, firm_assets), settings.max_price_age_days).sort("event_id")
+    stated = prices.value_events(known, _named(prices_, firm_assets), settings.max_price_age_days).sort("event_id")
+    second = second_reports.compare(stated, built.sources, resolved, CHECKS)
+    valued = stated.join(second.not_booked, on="fact_id", how="anti", maintain_order="left")
+    unbooked = stated.join(second.not_booked, on="fact_id", how="semi").select("event_id")
+    stale = named.join(unbooked, on="event_id", how="semi").with_columns(why=pl.lit("a second report states its fact"))
+    clashes = built.conflicts.join(valued.select("event_id", "taxpayer_id", "tax_year"), on="event_id")
     return {
         "events": valued,
-        "event_sources": built.sources.join(valued.select("event_id"), on="event_id", how="semi"),
+        "event_sources": pl.concat(
+            [built.sources.join(valued.select("event_id"), on="event_id", how="semi"), second.sources]
+        ),
+        "source_checks": second.checks,
         "event_questions": pl.concat(
             [
                 *questions.events(valued, kept_apart(valued, stands)),
                 *questions.overrides(refused),
+                *questions.overrides(stale),
                 *questions.conflicts(clashes),
+                *questions.second_reports(second.checks),
             ]
         ),
     }

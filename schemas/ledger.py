@@ -70,13 +70,44 @@ class EventValues(Table):
 
 
 class EventSources(Table):
-    """A raw row behind an event."""
+    """A raw row behind an event: `check` where a second report states the fact again, else what the row moved."""
 
     event_id: str
     account_id: str
     file_id: str
     row_no: int
-    role: str = pa.Field(isin=("sent", "received", "fee"))
+    role: str = pa.Field(isin=("sent", "received", "fee", "check"))
+
+
+CHECK_STATUS = ("same", "differs", "booked", "not_in_ledger", "not_in_check")
+
+
+class SourceChecks(Table):
+    """A row of a second report beside the ledger of its account, once for each field that differs.
+
+    `source` states the facts of `checked_against` again (`transforms.sources.registry.CHECKS`). `status`: `same`;
+    `differs` (`field`: sent, received, fee, value, kind or time, with what the ledger says in `ours`, the report in
+    `theirs`; of fills that were compared as a sum the first row tells); `booked`: outside the time that the ledger's
+    files cover, an event of the books; `not_in_ledger`: inside it, in no book, asked; `not_in_check`: a fact of the
+    ledger that the report lacks, without a row. `event_id` is the ledger's event, `fact_id` the report's own fact.
+    """
+
+    account_id: str
+    taxpayer_id: str
+    source: str
+    checked_against: str
+    status: str = pa.Field(isin=CHECK_STATUS)
+    event_id: str = pa.Field(nullable=True)
+    fact_id: str = pa.Field(nullable=True)
+    file_id: str = pa.Field(nullable=True)
+    row_no: int = pa.Field(nullable=True)
+    occurred_at: Instant
+    tax_year: int
+    field: str = pa.Field(nullable=True)
+    asset: str = pa.Field(nullable=True)
+    ours: str = pa.Field(nullable=True)
+    theirs: str = pa.Field(nullable=True)
+    dollars_at_stake: Money = pa.Field(nullable=True)
 
 
 class Transfers(Table):

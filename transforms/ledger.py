@@ -25,6 +25,9 @@ Regroup: TypeAlias = Callable[[pl.DataFrame], pl.DataFrame]
 ID_KEY = "id:"
 """How a `row_key` begins that is the source's own id of the fact."""
 _ROW = ["account_id", "source", "row_key"]
+_SHOWS_MINUTES = 3
+"""So many instants of a file, all on the minute, say that it shows no seconds; fewer may be so by chance."""
+_BY_ID = pl.col("row_key").str.starts_with(ID_KEY)
 
 
 class Ledger(NamedTuple):
@@ -44,19 +47,74 @@ def distinct_legs(legs: pl.DataFrame) -> pl.DataFrame:
 
     Overlapping exports state one fact several times: of a row that occurs twice in one file and once in another, two
     are facts, unless its key is the source's own id, which never repeats. Of copies that disagree the one of the file
-    that reaches further in time counts, the newer export. The copies are not dropped, so that every raw row behind an
-    event can be named.
+    that reaches further in time counts, the newer export. A fact that one file states with the source's id and another,
+    of an older layout, without any is one fact too, with the key of the older (see `_of_older_layouts`). The copies are
+    not dropped, so that every raw row behind an event can be named.
     """
     reach = pl.col("occurred_at").max().over("account_id", "source", "file_id")
     rows = legs.with_columns(reach=reach).select(*_ROW, "file_id", "row_no", "reach").unique()
     rows = rows.join(_said(legs), on=[*_ROW, "file_id", "row_no"], how="left")
     # identical keys are told apart by what else they say, so that the order of the rows does not matter
     nth = pl.struct(pl.col("said").fill_null(""), "row_no").rank("ordinal").over(*_ROW, "file_id").cast(pl.Int64)
-    ordinal = pl.when(pl.col("row_key").str.starts_with(ID_KEY)).then(1).otherwise(nth).alias("ordinal")
+    ordinal = pl.when(_BY_ID).then(1).otherwise(nth).alias("ordinal")
+    known = _of_older_layouts(legs, rows.with_columns(ordinal))
     place = pl.struct(-pl.col("reach").dt.epoch("us"), "file_id", "row_no").rank("ordinal")
-    first = (place.over(*_ROW, "ordinal") == 1).alias("primary")
-    marked = rows.with_columns(ordinal).with_columns(first).drop("reach", "said")
-    return legs.join(marked, on=[*_ROW, "file_id", "row_no"], how="left")
+    first = (place.over("account_id", "source", "key", "ordinal") == 1).alias("primary")
+    marked = known.with_columns(first).drop("reach", "said")
+    return legs.join(marked, on=[*_ROW, "file_id", "row_no"], how="left").with_columns(row_key="key").drop("key")
+
+
+def _of_older_layouts(legs: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with `key`, the key of their fact, and its `ordinal`.
+
+    A layout may have the source's ids and an older one of the same source none. A row with an id and one without are
+    one fact if they stand in different files of the account and say the same: time, kind, coins and their quantities
+    (government money may be rounded otherwise). As many are as there are on both sides. The key of the row without an
+    id serves both: its layout came first, and what staff wrote about its event stays.
+    """
+    mixed = rows.group_by("account_id", "source").agg(_BY_ID.any() & ~_BY_ID.all()).filter("row_key")
+    if mixed.height == 0:
+        return rows.with_columns(key="row_key")
+    of_both = legs.join(mixed, on=["account_id", "source"], how="semi")
+    told = rows.join(_contents(of_both), on=[*_ROW, "file_id", "row_no"])
+    fact = ["account_id", "source", "content", "row_key", "ordinal"]
+    in_file = ["account_id", "source", "file_id"]
+    bare = told.with_columns(
+        beside=_BY_ID.any().over("content", "minute", *in_file),
+        coarse=((pl.col("at") == pl.col("minute")).all() & (pl.col("at").n_unique() >= _SHOWS_MINUTES)).over(in_file),
+    ).filter(~_BY_ID)
+    bare = bare.group_by(fact).agg(pl.col("at", "minute").min(), pl.col("beside").any(), pl.col("coarse").all())
+    bare = bare.filter(~pl.col("beside"))
+    named = told.filter(_BY_ID).group_by(fact).agg(pl.col("at", "minute").min())
+    by_second = _paired(bare, named, "at")
+    left = named.join(by_second, on=_ROW, how="anti")
+    free = bare.filter("coarse").join(by_second, left_on=[*_ROW, "ordinal"], right_on=["account_id", "source", "key", "nth"], how="anti")  # fmt: skip
+    pairs = pl.concat([by_second, _paired(free, left, "minute")])
+    joined = rows.join(pairs, on=_ROW, how="left")
+    return joined.with_columns(key=pl.coalesce("key", "row_key"), ordinal=pl.coalesce("nth", "ordinal")).drop("nth")
+
+
+def _paired(bare: pl.DataFrame, named: pl.DataFrame, moment: str) -> pl.DataFrame:
+    """The first of one side with the first of the other and so on: account_id, source, row_key, key, nth."""
+    alike = ["account_id", "source", "content", moment]
+    place = pl.struct("row_key", "ordinal").rank("ordinal").over(alike)
+    both = named.with_columns(place=place).join(bare.with_columns(place=place), on=[*alike, "place"], suffix="_bare")
+    return both.select(*_ROW, key="row_key_bare", nth="ordinal_bare")
+
+
+def _contents(legs: pl.DataFrame) -> pl.DataFrame:
+    """What each row says, whatever its layout: kind and sides as `content`, `at`, and the `minute` it lies in."""
+    row = [*_ROW, "file_id", "row_no"]
+    cash, amount = pl.col("asset").is_in(FIAT), pl.col("quantity")
+    coins = (~cash).any().over(row)
+    told = pl.when(~cash).then(amount.cast(pl.String)).when(~coins).then(amount.round(2).cast(pl.String))
+    fee = cash & coins & (pl.col("role") == "fee")  # a layout may leave out one of nothing
+    sides = legs.with_columns(side=pl.concat_str("role", "asset", told.fill_null(""), separator="|")).filter(~fee)
+    return sides.group_by(row).agg(
+        content=pl.concat_str(pl.col("kind").min().fill_null(""), pl.col("side").sort().str.join("/"), separator="/"),
+        at=pl.col("occurred_at").min(),
+        minute=pl.col("occurred_at").min().dt.truncate("1m"),
+    )
 
 
 def _said(legs: pl.DataFrame) -> pl.DataFrame:
@@ -117,6 +175,11 @@ def _rows(every: pl.DataFrame, facts: pl.DataFrame, parts: pl.DataFrame) -> pl.D
 def _conflicts(every: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Copies of one fact that say anything else than the copy that counts: time, kind, an asset, an amount."""
     said = ["occurred_at", "kind", "role", "asset", "quantity", "usd_value"]
+    cash = pl.col("asset").is_in(FIAT)
+    every = every.with_columns(  # layouts round money otherwise; a cent counts
+        pl.when(cash).then(pl.col("quantity").round(2)).otherwise("quantity").alias("quantity"),
+        pl.col("usd_value").round(2),
+    )
     copy = [*_ROW, "ordinal", "file_id", "row_no"]
     text = pl.concat_str([pl.col(name).cast(pl.String).fill_null("") for name in said], separator="|")
     copies = every.group_by(*copy, "primary").agg(said=text.sort().str.join("/"))

@@ -1138,3 +1138,62 @@ def reported_gains(checks: pl.DataFrame) -> list[pl.DataFrame]:
         )
         for status, (question, action) in _REPORTED.items()
     ]
+
+
+_SECOND_REPORTS = {
+    "not_in_ledger": (
+        "second_report_missing",
+        "blocking",
+        "{} facts of {} lie in the time that the files of {} cover and are not in these, the first on {}{}",
+        (
+            "They are in no book. Ask for the whole export of the account, without a filter; what is missing there too, "
+            "enter in the universal format."
+        ),
+    ),
+    "differs": (
+        "second_report_differs",
+        "warning",
+        "{} amounts of {} are others than those of {} for the same facts, the first on {}{}",
+        "The latter is booked. Compare the two (table source_checks) and correct the event in overrides.csv if it is wrong.",
+    ),
+    "booked": (
+        "second_report_booked",
+        "info",
+        "{} facts of {} lie outside the time that the files of {} cover and are booked from it, the first on {}{}",
+        "Ask for the other export of that time too: it may have moves, fees and rewards that this one leaves out.",
+    ),
+    "not_in_check": (
+        "second_report_lacks",
+        "info",
+        "{} facts that {} would show are only in {}, the first on {}{}",
+        "They are booked. See the table source_checks if the other report is thought to be whole.",
+    ),
+}
+"""Status in `source_checks`: question, severity, what was found (how many, the two reports, day, detail), what to do."""
+
+
+def second_reports(checks: pl.DataFrame) -> list[pl.DataFrame]:
+    """Where a second report and the ledger differ (schemas.ledger.SourceChecks): an item an account, report and year."""
+    detail = pl.format(
+        ": {}{} {} in the ledger, {} in the report (line {})",
+        "field", pl.concat_str(pl.lit(" of "), pl.col("asset").str.slice(0, 64)).fill_null(""), "ours", "theirs", "row_no",
+    )  # fmt: skip
+    stake = pl.col("dollars_at_stake").cast(pl.Decimal(38, 6))
+    # the copies of a row in overlapping files tell the same
+    each = checks.sort("occurred_at", "fact_id", "event_id", "field", "asset", "file_id", "row_no", nulls_last=True)
+    each = each.unique(["status", "fact_id", "event_id", "field", "asset"], keep="first", maintain_order=True)
+    found = []
+    for status, (question, severity, message, action) in _SECOND_REPORTS.items():
+        rows = each.filter((pl.col("status") == status) & (pl.lit(status != "differs") | pl.col("field").is_not_null()))
+        # the fact is named, not its row: a new download is no new question
+        first = rows.group_by("taxpayer_id", "account_id", "tax_year", "source", "checked_against").agg(
+            pl.len(),
+            pl.col("occurred_at").first(),
+            pl.coalesce("event_id", "fact_id").first().alias("event_id"),
+            detail.first().fill_null("").alias("detail"),
+            pl.when(stake.count() > 0).then(stake.sum()).cast(pl.Decimal(18, 6), strict=False),
+        )
+        day = pl.col("occurred_at").dt.date()
+        told = pl.format(message, "len", "source", "checked_against", day, "detail")
+        found.append(items(first.sort(pl.all()), question, severity, told, action, pl.col("dollars_at_stake")))
+    return found

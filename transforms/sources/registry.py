@@ -11,6 +11,7 @@ import polars as pl
 from schemas.fields import INSTANT
 from schemas.gate import conform, empty
 from schemas.intake import Files, Legs, RawRows
+from transforms.collector import no_garbage
 from transforms.containers import read_sheets
 from transforms.sources import (
     adalite,
@@ -144,6 +145,7 @@ class Reading(NamedTuple):
     legs: pl.DataFrame
 
 
+@no_garbage()
 def read_file(data: bytes, context: Context) -> Reading:
     """Recognise a file and read it; whatever a client hands in gives a status and a message, never an error.
 

@@ -8,7 +8,7 @@ from golden import DATA, OWN, read, read_text, reasons
 
 from transforms.sources import kraken
 from transforms.sources.base import Context
-from transforms.sources.registry import SOURCES, is_current, parser_version, read_file, reading_key
+from transforms.sources.registry import CHECKS, ONLY_CHECKS, SOURCES, is_current, parser_version, read_file, reading_key
 
 CONTEXT = Context("account", "file", OWN, "x.csv")
 
@@ -240,3 +240,13 @@ def test_a_binance_file_renamed_to_another_zone_is_read_again() -> None:
         parser_version(binance, CONTEXT._replace(file_name=name)) for name in ("a(UTC+1).csv", "a(UTC+2).csv", "a.csv")
     }
     assert len(versions) == 3
+
+
+def test_what_a_family_checks_is_a_family_with_events_and_ends_at_a_ledger() -> None:
+    families = {source.family for source in SOURCES}
+    assert {*CHECKS.values()} <= families - ONLY_CHECKS
+    for family in CHECKS:
+        line = [family]
+        while line[-1] in CHECKS:
+            line.append(CHECKS[line[-1]])
+            assert len(line) == len({*line}), f"{line} checks itself"
