@@ -108,10 +108,9 @@ def moves(
     firm_overrides: pl.DataFrame,
 ) -> Tables:
     """Withdrawals and deposits that are one move."""
-    said = firm_overrides.filter(pl.col("field") == "transfer").select(one="event_id", other="value")
-    single = said.filter(pl.col("other") == "none")["one"]
+    said, single = transfers.told(firm_overrides)
     both = pl.concat([said, said.select(one="other", other="one")]).select(out_event_id="one", in_event_id="other")
-    loose = events_.filter(~pl.col("event_id").is_in(single.implode()))
+    loose = events_.join(single, on="event_id", how="anti")
     found = transfers.match(loose, both, account_facts, return_members, firm_acquisitions, asset_facts)
     owner = events_.select("event_id", "taxpayer_id", "account_id", "tax_year", "usd_value")
     asked = (
@@ -119,11 +118,10 @@ def moves(
         for frame in (found.ambiguous, found.crossing, transfers.doubtful(found.transfers), found.strangers)
     )
     paired = pl.concat([found.transfers.select(one="out_event_id"), found.transfers.select(one="in_event_id")])
-    refused = said.filter(pl.col("other") != "none").join(paired, on="one", how="anti")
-    unpaired = refused.select(
+    unpaired = said.join(paired, on="one", how="anti").select(
         event_id="one",
         field=pl.lit("transfer"),
-        why=pl.lit("the two events do not make a move between accounts of one owner or of a couple"),
+        why=pl.lit("the events do not make a move of one coin between accounts of one owner or of a couple"),
     )
     return {
         "transfers": found.transfers,

@@ -82,9 +82,11 @@ class EventSources(Table):
 class Transfers(Table):
     """A move between two accounts of a client or of a couple: the withdrawal and the deposit that are one fact.
 
-    `score` 0-100; `quantity` is what arrived; `fee_quantity` the part of what left that did not arrive. `in_asset`
-    where another token of the same coin arrived than the `asset` that left (a bridge). Two taxpayers are spouses, or
-    the firm says so (IRC 1041).
+    `score` 0-100, `reason` says in words what it rests on; `quantity` is what arrived; `fee_quantity` the part of what
+    left that did not arrive. `in_asset` where another token of the same coin arrived than the `asset` that left (a
+    bridge). Two taxpayers are spouses, or the firm says so (IRC 1041). Of a batch (one withdrawal that arrived as
+    several deposits, or several as one) each row is a part, and all its rows share `move_id`: the quantities of an
+    event's rows add up to what it moved.
     """
 
     transfer_id: str
@@ -98,9 +100,11 @@ class Transfers(Table):
     fee_quantity: Quantity = pa.Field(ge=0)
     score: int = pa.Field(ge=0, le=100)
     matched_by: str
+    reason: str
+    move_id: str
 
     class Config:
-        """An event belongs to one transfer at most."""
+        """A withdrawal and a deposit are one part of one move at most."""
 
         unique = ["transfer_id"]
 

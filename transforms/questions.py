@@ -141,14 +141,18 @@ def transfers(
     ambiguous: pl.DataFrame, crossing: pl.DataFrame, doubtful: pl.DataFrame, strangers: pl.DataFrame
 ) -> list[pl.DataFrame]:
     """Moves that could be paired in several ways, that cross into or out of an IRA, that rest on amounts, that left a client."""
-    name = "Name the other event in overrides.csv: field transfer, value the event_id (or none)."
+    name = "Name the other event in overrides.csv: field transfer, value its event_id, several separated by spaces, or none."
     stake = pl.col("usd_value")
     return [
         items(
             ambiguous,
             "ambiguous_transfer",
             "blocking",
-            pl.format("{} pairings are possible; the amounts tie or do not fit, so both ends stay open", "candidates"),
+            pl.format(
+                "{} pairings are possible (with {}); the amounts tie or do not fit, so all stay open",
+                "candidates",
+                "others",
+            ),
             name,
             stake,
         ),
@@ -167,12 +171,8 @@ def transfers(
             "transfer_doubtful",
             "warning",
             pl.format(
-                "paired by time and {}amount alone; {} is booked as a fee",
-                pl.when(pl.col("out_taxpayer_id") != pl.col("in_taxpayer_id"))
-                .then(pl.lit("with the spouse's account by "))
-                .when(pl.col("in_asset").is_not_null())
-                .then(pl.format("with {} on another chain by ", pl.col("in_asset").str.slice(0, 64)))
-                .otherwise(pl.lit("a near ")),
+                "booked as one move, not surely: {}; {} is booked as a fee",
+                "reason",
                 units_text(pl.col("fee_quantity")),
             ),
             name,
