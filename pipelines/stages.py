@@ -79,7 +79,9 @@ def events(
     )
     known = gate.conform(dated.filter(pl.col("tax_date") <= night.as_of), ledger.Events)
     clashes = built.conflicts.join(known.select("event_id", "taxpayer_id", "tax_year"), on="event_id")
-    valued = prices.value_events(known, _named(prices_, firm_assets), settings.max_price_age_days).sort("event_id")
+    stable = master.filter(pl.col("class") == "stablecoin")["asset"].unique()
+    table = _named(prices_, firm_assets)
+    valued = prices.value_events(known, table, settings.max_price_age_days, stable.to_list()).sort("event_id")
     return {
         "events": valued,
         "event_sources": built.sources.join(valued.select("event_id"), on="event_id", how="semi"),
