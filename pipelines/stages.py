@@ -35,7 +35,9 @@ from transforms import (
     related_parties,
     return_lines,
     returns,
+    spam,
     state_estimates,
+    tickers,
     transfers,
 )
 from transforms import ledger as books
@@ -64,7 +66,8 @@ def events(
     """Legs of all files to canonical, dated and valued events."""
     settings = folder.settings(night)
     master = asset_master.master(firm_assets)
-    resolved = legs.with_columns(asset=asset_master.resolve(master, pl.col("asset")))
+    called = tickers.common(legs, account_facts, firm_assets)
+    resolved = called.with_columns(asset=asset_master.resolve(master, pl.col("asset")))
     built = books.assemble(resolved, NETTED, REGROUP)
     owned = built.events.drop("taxpayer_id").join(
         account_facts.select("account_id", "taxpayer_id"), on="account_id", how="inner"
@@ -77,7 +80,8 @@ def events(
     dated = holding.with_tax_date(holding.with_time_zone(corrected, time_zones)).with_columns(
         tax_year=pl.col("tax_date").dt.year().cast(pl.Int64)
     )
-    known = gate.conform(dated.filter(pl.col("tax_date") <= night.as_of), ledger.Events)
+    seen = gate.conform(dated.filter(pl.col("tax_date") <= night.as_of), ledger.Events)
+    known = gate.conform(spam.marked(seen, master, firm_overrides["event_id"]), ledger.Events)
     clashes = built.conflicts.join(known.select("event_id", "taxpayer_id", "tax_year"), on="event_id")
     stable = master.filter(pl.col("class") == "stablecoin")["asset"].unique()
     table = _named(prices_, firm_assets)
@@ -87,12 +91,19 @@ def events(
         "event_sources": built.sources.join(valued.select("event_id"), on="event_id", how="semi"),
         "event_questions": pl.concat(
             [
-                *questions.events(valued, kept_apart(valued, stands)),
+                *questions.events(spam.clear(valued), kept_apart(valued, stands)),
+                *questions.tokens(valued, valued.filter(_unknown(master))),
                 *questions.overrides(refused),
                 *questions.conflicts(clashes),
             ]
         ),
     }
+
+
+def _unknown(master: pl.DataFrame) -> pl.Expr:
+    """Events of which an asset is a ticker that nobody knows."""
+    sides = ("sent_asset", "received_asset", "fee_asset")
+    return pl.any_horizontal(asset_master.unknown(master, pl.col(side)).fill_null(value=False) for side in sides)
 
 
 def _named(rows: pl.DataFrame, firm_assets: pl.DataFrame) -> pl.DataFrame:
@@ -112,7 +123,7 @@ def moves(
     """Withdrawals and deposits that are one move."""
     said, single = transfers.told(firm_overrides)
     both = pl.concat([said, said.select(one="other", other="one")]).select(out_event_id="one", in_event_id="other")
-    loose = events_.join(single, on="event_id", how="anti")
+    loose = spam.clear(events_).join(single, on="event_id", how="anti")
     found = transfers.match(loose, both, account_facts, return_members, firm_acquisitions, asset_facts)
     owner = events_.select("event_id", "taxpayer_id", "account_id", "tax_year", "usd_value")
     asked = (
@@ -150,7 +161,7 @@ def movement_rows(
 ) -> Tables:
     """Events to movements of units, with the lots named for each disposal and the method in force at each exit."""
     moved = movements.movements(
-        events_,
+        spam.clear(events_),
         transfers_,
         accounts=account_facts,
         zones=time_zones,
@@ -415,7 +426,7 @@ def income_rows(
     firm_profiles: pl.DataFrame,
 ) -> Tables:
     """Receipts that are ordinary income."""
-    ours = events_.filter(pl.col("tax_year").is_in(night.years))
+    ours = spam.clear(events_).filter(pl.col("tax_year").is_in(night.years))
     received = income.income(ours, account_facts, return_members, stands)
     return {
         "income": received,

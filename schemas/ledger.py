@@ -14,7 +14,9 @@ class Events(Table):
 
     `sent`, `received` and `fee` are gross and apart from each other: a fee is never inside the other two. `usd_value`
     is the fair value of the event before fees, `fee_usd_value` that of the fee; null where nothing prices them.
-    Events of one fact that has several assets on a side (a dust sale, a basket) share `fact_id`.
+    Events of one fact that has several assets on a side (a dust sale, a basket) share `fact_id`. `quarantined` says by
+    which rule the token is spam: the event is in no lot, income, transfer or question (see `review_items`,
+    token_quarantined, on how to bring it back).
     """
 
     event_id: str
@@ -38,6 +40,7 @@ class Events(Table):
     tx_id: str = pa.Field(nullable=True)
     source: str
     note: str = pa.Field(nullable=True)
+    quarantined: str = pa.Field(nullable=True)
 
     class Config:
         """The id comes from content."""
