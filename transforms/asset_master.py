@@ -158,6 +158,7 @@ _TOKENS = {
             "RARI",
             "GTC",
             "RAD",
+            "YOYOW",
             "FORTH",
             "TRB",
             "POLY",
