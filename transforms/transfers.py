@@ -365,20 +365,9 @@ def _payouts(
 
     Unclear are those of which an end fits another batch or another single end exactly.
     """
-    sides = {"out": (outs, ins), "in": (ins, outs)}
     found = []
-    for single, (ones, many) in sides.items():
-        several = "in" if single == "out" else "out"
-        owner = pl.col(f"{several}_taxpayer_id")
-        sets = many.filter(pl.col("hash").is_not_null()).with_columns(
-            size=pl.len().over("hash", "coin", owner), set=pl.concat_str("hash", "coin", owner, separator="|")
-        ).filter(pl.col("size") > 1)  # fmt: skip
-        met = ones.filter(pl.col("hash").is_null()).join(
-            sets, left_on=[f"{single}_taxpayer_id", "coin"], right_on=[f"{several}_taxpayer_id", "coin"]
-        ).with_columns(
-            pl.col(f"{single}_taxpayer_id").alias(f"{several}_taxpayer_id"),
-            batch=pl.concat_str(f"{single}_event_id", "set", separator="|"),
-        ).filter(_in_window())  # fmt: skip
+    for single, ones, many in (("out", outs, ins), ("in", ins, outs)):
+        met = _sums_met(ones, many, single).filter(_in_window())
         scored = _scored(met, pl.lit(0), "amount", couples).filter(pl.col("in_asset").is_null())
         whole = scored.join(met.select("batch", "size").unique(), on="batch").filter(
             pl.len().over("batch") == pl.col("size")
@@ -390,6 +379,29 @@ def _payouts(
     rivals = pl.concat([rival.select(end=name) for name in _ENDS]).unique()
     shared = ends.filter((pl.len().over("end") > 1) | pl.col("end").is_in(rivals["end"].implode()))
     return pairs.join(shared, on="batch", how="anti"), pairs.join(shared, on="batch", how="semi")
+
+
+def _sums_met(ones: pl.DataFrame, many: pl.DataFrame, single: str) -> pl.DataFrame:
+    """Ends without a hash with each end of a set of one hash, where the sum is the single amount or less by the fees."""
+    several = "in" if single == "out" else "out"
+    owner, left, came = f"{several}_taxpayer_id", f"{several}_quantity", f"{single}_quantity"
+    sets = many.filter(pl.col("hash").is_not_null()).with_columns(
+        size=pl.len().over("hash", "coin", owner), set=pl.concat_str("hash", "coin", owner, separator="|")
+    ).filter(pl.col("size") > 1)  # fmt: skip
+    fees = pl.col("out_fee").fill_null(0).cast(QUANTITY)
+    total = pl.col(left).sum().cast(QUANTITY)
+    sums = sets.group_by("set", owner, "coin").agg(
+        total=pl.concat_list(total, total if single == "out" else (total - fees.sum()).cast(QUANTITY))
+    )
+    wanted = pl.concat_list(came, (pl.col(came) - fees).cast(QUANTITY) if single == "out" else came)
+    alone = ones.filter(pl.col("hash").is_null()).with_columns(total=wanted).explode("total")
+    met = alone.join(
+        sums.explode("total").rename({owner: "owner"}), left_on=[f"{single}_taxpayer_id", "coin", "total"],
+        right_on=["owner", "coin", "total"],
+    ).drop("hash", "total").unique([f"{single}_event_id", "set"])  # fmt: skip
+    return met.join(sets.drop("coin"), on="set").with_columns(
+        batch=pl.concat_str(f"{single}_event_id", "set", separator="|")
+    )
 
 
 def _exact_sums(pairs: pl.DataFrame, single: str) -> pl.DataFrame:
