@@ -509,7 +509,9 @@ def _choose(pairs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         else:
             used |= ends
             taken.append(index)
-    ambiguous = _candidates(ordered).filter(pl.col("event_id").is_in(sorted(tied)))
+    open_ends = pl.Series(sorted(tied), dtype=pl.String).implode()
+    near_ties = ordered.filter(pl.any_horizontal(pl.col(end).is_in(open_ends) for end in _ENDS))
+    ambiguous = _candidates(near_ties).filter(pl.col("event_id").is_in(open_ends))
     return ordered[taken] if taken else ordered.clear(), ambiguous
 
 
