@@ -6,6 +6,7 @@ FIRM ?= sample_firm
 AS_OF ?=
 FROM ?=
 PORT ?= 3000
+EXCHANGE ?= kraken
 # two workers: a worker keeps a file's tests, which share their nights
 ARGS ?= -n 2 --dist loadfile
 BIN := .venv/bin
@@ -14,7 +15,7 @@ SOURCES := $(shell find $(PACKAGES) -name '*.py')
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 NIGHT := umask 077; $(BIN)/python -m pipelines.launch
 
-.PHONY: help nightly backfill ui test lint types golden coverage lock clean
+.PHONY: help nightly backfill prices ui test lint types golden coverage lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -24,6 +25,9 @@ nightly: .venv/.compiled ## the night of a firm: FIRM=path (default sample_firm)
 
 backfill: .venv/.compiled ## the night again from tax year FROM=2019 to the present, opened from the year before
 	@$(NIGHT) backfill --firm "$(FIRM)" --as-of "$(AS_OF)" --from "$(FROM)"
+
+prices: .venv/.compiled ## closes of EXCHANGE (kraken) for what the last night of FIRM has no price of; needs the library ccxt
+	@umask 077; $(BIN)/python -m pipelines.exchange_prices --firm "$(FIRM)" --exchange "$(EXCHANGE)"
 
 ui: .venv/.compiled ## Dagster on FIRM: graph, runs, schedule and sensor, on http://localhost:PORT (3000)
 	@umask 077; home="$$($(BIN)/python -m pipelines.launch home --firm "$(FIRM)")" && \

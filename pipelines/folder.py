@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zipfile
 from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import Path
@@ -19,7 +20,7 @@ from schemas import gate, intake
 from schemas.clients import AccountFacts, AssetFacts, ReturnMembers, Stands, TimeZones
 from schemas.inputs import INPUTS, FirmSettings
 from schemas.review import ReviewItems
-from transforms import asset_master, firm, prices
+from transforms import asset_master, firm, prices, reference_rates
 from transforms.containers import too_large
 from transforms.review import items
 from transforms.sources.base import Context
@@ -357,15 +358,18 @@ def _duplicate_items(files: pl.DataFrame, account_facts: pl.DataFrame) -> pl.Dat
 
 def price_table(night: Night) -> dict[str, pl.DataFrame]:
     """The firm's price files up to the night, and the rows of them that cannot be used."""
-    parts, unreadable = [_PRICE_ROWS], []
+    parts, rates, unreadable = [_PRICE_ROWS], [_PRICE_ROWS], []
     for path in sorted((night.folder / "prices").glob("*")):
-        if path.suffix.lower() not in (".csv", ".parquet"):
+        if path.suffix.lower() not in (".csv", ".parquet", ".zip"):
             continue
         try:
-            parts.append(_price_rows(path))
-        except (UnreadableError, pl.exceptions.PolarsError, OSError) as error:
+            rows, is_rates = _price_rows(path)
+            (rates if is_rates else parts).append(rows)
+        except (UnreadableError, pl.exceptions.PolarsError, OSError, zipfile.BadZipFile) as error:
             unreadable.append((sanitised(_plain(path.name)), _reason(error)))
-    points, rejected = prices.price_points(pl.concat(parts))
+    own, rejected = prices.price_points(pl.concat(parts))
+    reference, unusable = prices.price_points(pl.concat(rates))
+    points, rejected = prices.with_rates(own, reference), pl.concat([rejected, unusable])
     known = points.filter(pl.col("priced_at").dt.date() <= night.as_of)
     bad = rejected.group_by("file", "why").agg(row_no=pl.col("row_no").min(), rows=pl.len())
     broken = pl.DataFrame(unreadable, schema={"file": pl.String, "why": pl.String}, orient="row")
@@ -392,15 +396,9 @@ _PRICE_COLUMNS = ("date", "time", "asset", "usd", "source")
 _PRICE_ROWS = pl.DataFrame(schema={"file": pl.String, "row_no": pl.Int64, **dict.fromkeys(_PRICE_COLUMNS, pl.String)})
 
 
-def _price_rows(path: Path) -> pl.DataFrame:
-    """A price file as text rows; a column it lacks is null."""
-    if path.suffix.lower() == ".csv":
-        sheet = read_sheet(path.read_bytes())
-        header = [cell.strip().lower() for cell in sheet.rows[0]] if sheet.rows else []
-        body = [[*row, *[None] * len(header)][: len(header)] for row in sheet.rows[1:]]
-        frame = pl.DataFrame(body, schema=dict.fromkeys(header, pl.String), orient="row")
-        lines = pl.Series("row_no", sheet.line_nos[1:], dtype=pl.Int64)
-    else:
+def _price_rows(path: Path) -> tuple[pl.DataFrame, bool]:
+    """A price file as text rows, a column it lacks null; and whether it is the central bank's file of rates."""
+    if path.suffix.lower() == ".parquet":
         with path.open("rb") as file:  # a path would be read as a pattern
             typed = pl.read_parquet(file)
         iso = [
@@ -408,10 +406,46 @@ def _price_rows(path: Path) -> pl.DataFrame:
         ]
         frame = typed.with_columns(iso).cast(pl.String)
         lines = pl.int_range(1, frame.height + 1, dtype=pl.Int64, eager=True).alias("row_no")
+    else:
+        sheet = read_sheet(_unzipped(path) if path.suffix.lower() == ".zip" else path.read_bytes())
+        header = [cell.strip() for cell in sheet.rows[0]] if sheet.rows else []
+        body = [[*row, *[None] * len(header)][: len(header)] for row in sheet.rows[1:]]
+        lines = pl.Series("row_no", sheet.line_nos[1:], dtype=pl.Int64)
+        if reference_rates.is_rates(header):
+            return _rates(header, body, lines, path), True
+        frame = pl.DataFrame(body, schema=dict.fromkeys([cell.lower() for cell in header], pl.String), orient="row")
     missing = [pl.lit(None, pl.String).alias(name) for name in _PRICE_COLUMNS if name not in frame.columns]
     text = frame.with_columns(*missing, lines, file=pl.lit(_plain(path.name)))
     blank = pl.col(_PRICE_COLUMNS).replace("", None)
-    return text.with_columns(blank).select(_PRICE_ROWS.columns)
+    return text.with_columns(blank).select(_PRICE_ROWS.columns), False
+
+
+def _rates(header: list[str], body: list[list[str | None]], lines: pl.Series, path: Path) -> pl.DataFrame:
+    """The file of rates as price rows; the bank ends each line with a comma."""
+    names = [name.upper() if name else f"blank {n}" for n, name in enumerate(header)]
+    wide = pl.DataFrame(body, schema=dict.fromkeys(names, pl.String), orient="row")
+    named = wide.rename({names[0]: "date"}).with_columns(lines, file=pl.lit(_plain(path.name)))
+    return reference_rates.dollars(named).select(_PRICE_ROWS.columns)
+
+
+_UNZIPPED_LIMIT = 2**26
+
+
+def _unzipped(path: Path) -> bytes:
+    """The one file in a zip.
+
+    Raises:
+        UnreadableError: it holds none or several, or one of more than 64 MB.
+    """
+    with zipfile.ZipFile(path) as archive:
+        inside = [member for member in archive.infolist() if not member.is_dir()]
+        if len(inside) != 1 or inside[0].flag_bits & 1:
+            raise UnreadableError("a zip that holds other than one file, not encrypted")
+        with archive.open(inside[0]) as file:
+            data = file.read(_UNZIPPED_LIMIT + 1)  # whatever size the archive claims
+    if len(data) > _UNZIPPED_LIMIT:
+        raise UnreadableError("a zip whose file is larger than 64 MB")
+    return data
 
 
 def input_hash(night: Night) -> str:

@@ -37,7 +37,9 @@ from transforms import (
     return_lines,
     returns,
     second_reports,
+    spam,
     state_estimates,
+    tickers,
     transfers,
 )
 from transforms import ledger as books
@@ -67,7 +69,8 @@ def events(
     settings = folder.settings(night)
     master = asset_master.master(firm_assets)
     facts = legs.filter(~pl.col("source").is_in(ONLY_CHECKS))  # results are compared, never booked
-    resolved = facts.with_columns(asset=asset_master.resolve(master, pl.col("asset")))
+    called = tickers.common(facts, account_facts, firm_assets)
+    resolved = called.with_columns(asset=asset_master.resolve(master, pl.col("asset")))
     built = books.assemble(resolved, NETTED, REGROUP)
     owned = built.events.drop("taxpayer_id").join(
         account_facts.select("account_id", "taxpayer_id"), on="account_id", how="inner"
@@ -80,8 +83,11 @@ def events(
     dated = holding.with_tax_date(holding.with_time_zone(corrected, time_zones)).with_columns(
         tax_year=pl.col("tax_date").dt.year().cast(pl.Int64)
     )
-    known = gate.conform(dated.filter(pl.col("tax_date") <= night.as_of), ledger.Events)
-    stated = prices.value_events(known, _named(prices_, firm_assets), settings.max_price_age_days).sort("event_id")
+    seen = gate.conform(dated.filter(pl.col("tax_date") <= night.as_of), ledger.Events)
+    known = gate.conform(spam.marked(seen, master, firm_overrides["event_id"]), ledger.Events)
+    stable = master.filter(pl.col("class") == "stablecoin")["asset"].unique()
+    table = _named(prices_, firm_assets)
+    stated = prices.value_events(known, table, settings.max_price_age_days, stable.to_list()).sort("event_id")
     second = second_reports.compare(stated, built.sources, resolved, CHECKS)
     valued = stated.join(second.not_booked, on="fact_id", how="anti", maintain_order="left")
     unbooked = stated.join(second.not_booked, on="fact_id", how="semi").select("event_id")
@@ -95,7 +101,8 @@ def events(
         "source_checks": second.checks,
         "event_questions": pl.concat(
             [
-                *questions.events(valued, kept_apart(valued, stands)),
+                *questions.events(spam.clear(valued), kept_apart(valued, stands)),
+                *questions.tokens(valued, valued.filter(_unknown(master))),
                 *questions.overrides(refused),
                 *questions.overrides(stale),
                 *questions.conflicts(clashes),
@@ -103,6 +110,12 @@ def events(
             ]
         ),
     }
+
+
+def _unknown(master: pl.DataFrame) -> pl.Expr:
+    """Events of which an asset is a ticker that nobody knows."""
+    sides = ("sent_asset", "received_asset", "fee_asset")
+    return pl.any_horizontal(asset_master.unknown(master, pl.col(side)).fill_null(value=False) for side in sides)
 
 
 def _named(rows: pl.DataFrame, firm_assets: pl.DataFrame) -> pl.DataFrame:
@@ -120,10 +133,9 @@ def moves(
     firm_overrides: pl.DataFrame,
 ) -> Tables:
     """Withdrawals and deposits that are one move."""
-    said = firm_overrides.filter(pl.col("field") == "transfer").select(one="event_id", other="value")
-    single = said.filter(pl.col("other") == "none")["one"]
+    said, single = transfers.told(firm_overrides)
     both = pl.concat([said, said.select(one="other", other="one")]).select(out_event_id="one", in_event_id="other")
-    loose = events_.filter(~pl.col("event_id").is_in(single.implode()))
+    loose = spam.clear(events_).join(single, on="event_id", how="anti")
     found = transfers.match(loose, both, account_facts, return_members, firm_acquisitions, asset_facts)
     owner = events_.select("event_id", "taxpayer_id", "account_id", "tax_year", "usd_value")
     asked = (
@@ -131,11 +143,10 @@ def moves(
         for frame in (found.ambiguous, found.crossing, transfers.doubtful(found.transfers), found.strangers)
     )
     paired = pl.concat([found.transfers.select(one="out_event_id"), found.transfers.select(one="in_event_id")])
-    refused = said.filter(pl.col("other") != "none").join(paired, on="one", how="anti")
-    unpaired = refused.select(
+    unpaired = said.join(paired, on="one", how="anti").select(
         event_id="one",
         field=pl.lit("transfer"),
-        why=pl.lit("the two events do not make a move between accounts of one owner or of a couple"),
+        why=pl.lit("the events do not make a move of one coin between accounts of one owner or of a couple"),
     )
     return {
         "transfers": found.transfers,
@@ -162,7 +173,7 @@ def movement_rows(
 ) -> Tables:
     """Events to movements of units, with the lots named for each disposal and the method in force at each exit."""
     moved = movements.movements(
-        events_,
+        spam.clear(events_),
         transfers_,
         accounts=account_facts,
         zones=time_zones,
@@ -427,7 +438,7 @@ def income_rows(
     firm_profiles: pl.DataFrame,
 ) -> Tables:
     """Receipts that are ordinary income."""
-    ours = events_.filter(pl.col("tax_year").is_in(night.years))
+    ours = spam.clear(events_).filter(pl.col("tax_year").is_in(night.years))
     received = income.income(ours, account_facts, return_members, stands)
     return {
         "income": received,

@@ -56,7 +56,7 @@ OVERRIDE_FIELDS = (
     "kind", "occurred_at", "sent_quantity", "sent_asset", "received_quantity", "received_asset",
     "fee_quantity", "fee_asset", "usd_value", "fee_usd_value", "tx_id", "transfer",
 )  # fmt: skip
-"""What staff may correct; `transfer` names the other event of a move, or `none`."""
+"""What staff may correct; `transfer` names the other event of a move (or several, by spaces), or `none`."""
 ID = r"^[^\x00-\x1f\x7f/\\.][^\x00-\x1f\x7f/\\]{0,127}$"
 """An id of the firm: any printable text that can also name a folder (never `..`)."""
 ID_EXPECTED = "1 to 128 printable characters, no slash, no leading dot"

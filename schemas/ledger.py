@@ -14,7 +14,9 @@ class Events(Table):
 
     `sent`, `received` and `fee` are gross and apart from each other: a fee is never inside the other two. `usd_value`
     is the fair value of the event before fees, `fee_usd_value` that of the fee; null where nothing prices them.
-    Events of one fact that has several assets on a side (a dust sale, a basket) share `fact_id`.
+    Events of one fact that has several assets on a side (a dust sale, a basket) share `fact_id`. `quarantined` says by
+    which rule the token is spam: the event is in no lot, income, transfer or question (see `review_items`,
+    token_quarantined, on how to bring it back).
     """
 
     event_id: str
@@ -38,6 +40,7 @@ class Events(Table):
     tx_id: str = pa.Field(nullable=True)
     source: str
     note: str = pa.Field(nullable=True)
+    quarantined: str = pa.Field(nullable=True)
 
     class Config:
         """The id comes from content."""
@@ -113,9 +116,11 @@ class SourceChecks(Table):
 class Transfers(Table):
     """A move between two accounts of a client or of a couple: the withdrawal and the deposit that are one fact.
 
-    `score` 0-100; `quantity` is what arrived; `fee_quantity` the part of what left that did not arrive. `in_asset`
-    where another token of the same coin arrived than the `asset` that left (a bridge). Two taxpayers are spouses, or
-    the firm says so (IRC 1041).
+    `score` 0-100, `reason` says in words what it rests on; `quantity` is what arrived; `fee_quantity` the part of what
+    left that did not arrive. `in_asset` where another token of the same coin arrived than the `asset` that left (a
+    bridge). Two taxpayers are spouses, or the firm says so (IRC 1041). Of a batch (one withdrawal that arrived as
+    several deposits, or several as one) each row is a part, and all its rows share `move_id`: the quantities of an
+    event's rows add up to what it moved.
     """
 
     transfer_id: str
@@ -129,9 +134,11 @@ class Transfers(Table):
     fee_quantity: Quantity = pa.Field(ge=0)
     score: int = pa.Field(ge=0, le=100)
     matched_by: str
+    reason: str
+    move_id: str
 
     class Config:
-        """An event belongs to one transfer at most."""
+        """A withdrawal and a deposit are one part of one move at most."""
 
         unique = ["transfer_id"]
 

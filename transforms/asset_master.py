@@ -6,6 +6,11 @@ A ticker in a token's own metadata proves nothing; only its contract does, so ea
 
 from __future__ import annotations
 
+import csv
+import io
+from functools import cache
+from importlib import resources
+
 import polars as pl
 
 from schemas.fields import FIAT
@@ -15,6 +20,10 @@ from schemas.inputs import STANDS_FOR, Assets
 _COINS = (
     "BTC", "ETH", "SOL", "ADA", "XRP", "LTC", "BCH", "BSV", "BTG", "DOGE", "DOT", "KSM", "AVAX", "ATOM", "ALGO", "XLM",
     "XMR", "ZEC", "DASH", "ETC", "TRX", "BNB", "EOS", "XTZ", "NEAR", "FIL", "ICP", "HBAR", "VET", "XEM", "NEO", "IOTA",
+    "LUNA", "LUNC", "CELO", "XNO", "INJ", "OSMO", "AKT", "RUNE", "KAVA", "ROSE", "ONE", "HNT", "AR", "THETA",
+    "KAIA", "KLAY", "CFX", "MOVR", "GLMR", "ASTR", "CSPR", "XDC", "XCH", "BTT", "TFUEL", "IOTX", "ICX", "ONT",
+    "DGB", "SYS", "ZEN", "ARRR", "FIRO", "GRS", "NMC", "PPC", "VTC", "XVG", "BTS", "STEEM", "HIVE", "STRK", "S", "FTM",
+    "BERA", "TAO", "AXL", "DYDX", "CRO", "OKB", "LEO", "XRD", "ERG", "CKB", "KDA", "SCRT", "EVMOS", "JUNO",
     "EGLD", "FLOW", "MINA", "APT", "SUI", "SEI", "TIA", "TON", "KAS", "STX", "QTUM", "WAVES", "ZIL", "RVN", "DCR", "SC",
 )  # fmt: skip
 _STABLECOINS = {
@@ -32,6 +41,9 @@ _STABLECOINS = {
         "eip155:1/0x6b175474e89094c44da98b954eedeac495271d0f",
         "eip155:137/0x8f3cf7ad23cd3cadbd9735aff958023239c6a063",
         "eip155:8453/0x50c5725949a6f0c72e6c4a641f24049a917db0cb",
+    ),
+    **dict.fromkeys(
+        ("USTC", "FDUSD", "USD1", "RLUSD", "USDS", "USDG", "EURT", "EURS", "XCHF", "PAXUSD", "sUSD", "MIM"), ()
     ),
     "TUSD": ("eip155:1/0x0000000000085d4780b73119b644ae5ecd22b376",),
     "BUSD": ("eip155:1/0x4fabb145d64652a948d72533023f6e7a623c7c53",),
@@ -66,6 +78,103 @@ _TOKENS = {
     "SAND": ("eip155:1/0x3845badade8e6dff049820680d1f14bd3903a5d0",),
     "MATIC": ("eip155:1/0x7d1afa7b718fb893db30a3abc0cfc608aacfebb0",),
     "POL": ("eip155:1/0x455e53cbb86018ac2b8092fdcd39d8444affc3f6",),
+    **dict.fromkeys(
+        (
+            "JUP",
+            "WIF",
+            "BONK",
+            "PYTH",
+            "JTO",
+            "RAY",
+            "ORCA",
+            "RENDER",
+            "RNDR",
+            "W",
+            "HYPE",
+            "ENA",
+            "PENDLE",
+            "EIGEN",
+            "OP",
+            "IMX",
+            "AXS",
+            "GALA",
+            "CHZ",
+            "ENJ",
+            "FLOKI",
+            "TRUMP",
+            "PENGU",
+            "ZRO",
+            "ZK",
+            "WLD",
+            "ONDO",
+            "JASMY",
+            "BLUR",
+            "LPT",
+            "ANKR",
+            "STORJ",
+            "BAND",
+            "RLC",
+            "NMR",
+            "REP",
+            "OMG",
+            "GNO",
+            "KEEP",
+            "NU",
+            "AMP",
+            "SKL",
+            "CVX",
+            "RPL",
+            "SSV",
+            "GMX",
+            "MAGIC",
+            "QNT",
+            "AUDIO",
+            "ALICE",
+            "API3",
+            "COTI",
+            "DENT",
+            "HOT",
+            "FUN",
+            "GLM",
+            "AGIX",
+            "CRVUSD",
+            "SKY",
+            "BNT",
+            "REN",
+            "XAUT",
+            "PAXG",
+            "STG",
+            "RSR",
+            "CVC",
+            "DATA",
+            "SNT",
+            "PAX",
+            "WAXP",
+            "XCN",
+            "LEND",
+            "KFEE",
+            "KIN",
+            "BTRST",
+            "RARI",
+            "GTC",
+            "RAD",
+            "YOYOW",
+            "FORTH",
+            "TRB",
+            "POLY",
+            "ORN",
+            "NEXO",
+            "CEL",
+            "HT",
+            "KCS",
+            "GT",
+            "BGB",
+            "MX",
+            "FTT",
+            "SRM",
+        ),
+        (),
+    ),
     "ARB": ("eip155:1/0xb50721bcf8d664c30412cfbc6cf7a15145234ad1",),
 }
 _STANDING_FOR: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -127,12 +236,35 @@ def shipped() -> pl.DataFrame:
     rows: list[tuple[str | None, ...]] = [(asset, asset, None, None, "coin", None) for asset in _COINS]
     rows += [(asset, asset, None, None, "fiat", None) for asset in FIAT]
     for group, kind in ((_STABLECOINS, "stablecoin"), (_TOKENS, "token")):
-        rows += [(asset, asset, *place.split("/"), kind, None) for asset, places in group.items() for place in places]
+        for asset, places in group.items():
+            rows += [(asset, asset, *place.split("/"), kind, None) for place in places]
+            rows += [] if places else [(asset, asset, None, None, kind, None)]
     for asset, (kind, coin, places) in _STANDING_FOR.items():
         rows += [(asset, asset, *place.split("/"), kind, coin) for place in places]
         rows += [] if places else [(asset, asset, None, None, kind, coin)]
+    rows += _listed()
     columns = ["asset", "symbol", "chain", "contract", "class", "represents"]
     return conform(pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row"), Assets)
+
+
+@cache
+def _listed() -> list[tuple[str | None, ...]]:
+    """Tokens by contract from a public list (known_tokens.licence.txt): asset, symbol, chain, contract, class, coin.
+
+    Most keep their CAIP-19 id as the asset: a symbol is no identity. What the list adds for them is that they are known.
+    """
+    text = resources.files(__package__).joinpath("known_tokens.csv").read_text(encoding="utf-8")
+    return [
+        (row["asset"], row["symbol"], row["chain"], row["contract"], row["class"], row["represents"] or None)
+        for row in csv.DictReader(io.StringIO(text))
+    ]
+
+
+def unknown(assets: pl.DataFrame, asset: pl.Expr) -> pl.Expr:
+    """Whether a canonical id is a ticker that nobody knows: no row of `master` has it, and it is no CAIP-19 id."""
+    return ~asset.is_in(assets["asset"].unique().implode()) & ~asset.str.contains(
+        r"^[a-z0-9-]{3,8}:[-_a-zA-Z0-9]{1,32}/"
+    )
 
 
 def master(assets: pl.DataFrame) -> pl.DataFrame:

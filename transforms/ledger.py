@@ -326,7 +326,8 @@ def apply_overrides(events: pl.DataFrame, overrides: pl.DataFrame) -> tuple[pl.D
     known = pl.col("field").is_in([*OVERRIDABLE, "transfer"])
     gone = ~pl.col("event_id").is_in(events["event_id"].implode())
     paired = (pl.col("field") == "transfer") & (pl.col("value") != "none")
-    other_gone = paired & ~pl.col("value").is_in(events["event_id"].implode())
+    others = pl.col("value").str.split(" ").list.filter(pl.element() != "")  # a transfer may name several
+    other_gone = paired & ~others.list.eval(pl.element().is_in(events["event_id"].implode())).list.all()
     judged = latest.with_columns(
         typed_ok=_readable(),
     ).with_columns(

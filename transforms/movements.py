@@ -111,7 +111,8 @@ def movements(
     facts = _facts(events, transfers, accounts, zones, acquisitions, positions, assets)
     ours = facts.filter(~pl.col("apart"))
     pledges = _pledged(ours)
-    parts = [_sent(ours), _received(ours), *_bridged(ours), pledges, _fee(ours), _fee_inside(ours)]
+    left, came = _in_parts(ours, transfers, events)
+    parts = [_sent(left), _received(came), *_bridged(ours), pledges, _fee(ours), _fee_inside(ours)]
     legs = pl.concat(parts, how="diagonal")
     opening = _opening(opening_lots, accounts, zones)
     ordered = _in_order(pl.concat([legs, opening], how="diagonal"))
@@ -212,15 +213,15 @@ def _with_transfer(known: pl.DataFrame, events: pl.DataFrame, transfers: pl.Data
 
     Over a bridge a withdrawal has `becomes` and `becomes_value` (the token that arrived), a deposit `was`, `was_value`.
     """
-    pairs = _with_fees(transfers, events)
+    pairs = _with_fees(transfers, events).sort("transfer_id")
     out = pairs.select(
         "moved", "inside", "fee_doubtful", "arrives_at", "arrives_on", "arrives_in", "becomes_value",
         event_id="out_event_id", out_id="transfer_id", becomes="in_asset",
-    )  # fmt: skip
+    ).unique("event_id", keep="first", maintain_order=True)  # fmt: skip
     bridge = pl.col("in_asset").is_not_null()
     into = pairs.select(
         "fee_known", "was_value", event_id="in_event_id", in_id="transfer_id", was=pl.when(bridge).then("asset")
-    )
+    ).unique("event_id", keep="first", maintain_order=True)
     return (
         known.join(out, on="event_id", how="left")
         .join(into, on="event_id", how="left")
@@ -232,7 +233,8 @@ def _with_fees(transfers: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     """The transfers with what moved, and what of the rest no fee leg names (`inside`).
 
     A fee that an end states in the moved coin and that is no more than what did not arrive is a part of it, not a
-    second fee; `fee_known` says so of the deposit's own. A larger one is booked beside it, in doubt.
+    second fee; `fee_known` says so of the deposit's own. A larger one is booked beside it, in doubt. Of a batch what
+    moved and what is inside are the withdrawal's over all its parts, and the deposits' fees are judged together.
     """
     left = events.select(
         out_event_id="event_id", left="sent_quantity", out_fee=_coin_fee("sent"), was_value="usd_value"
@@ -241,18 +243,52 @@ def _with_fees(transfers: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
         in_event_id="event_id", in_fee=_coin_fee("received"), arrives_at="occurred_at", arrives_on="tax_date",
         arrives_in="tax_year", becomes_value="usd_value",
     )  # fmt: skip
-    gap, out_fee, in_fee = pl.col("gap"), pl.col("out_fee"), pl.col("in_fee")
+    gap, out_fee, batch = pl.col("gap"), pl.col("out_fee"), pl.coalesce("move_id", "transfer_id")
+    # each end once: a withdrawal or a deposit of a batch stands in several rows
+    whole = pl.when(pl.struct("out_event_id").is_first_distinct()).then("gap").sum().over(batch)
+    stated = pl.when(pl.struct("in_event_id").is_first_distinct()).then("in_fee")
+    in_fee = pl.when(stated.is_not_null().any().over(batch)).then(stated.sum().over(batch))
     return (
         transfers.join(left, on="out_event_id", how="left")
         .join(came, on="in_event_id", how="left")
-        .with_columns(moved=pl.min_horizontal("quantity", "left"))
-        .with_columns(gap=pl.col("left") - pl.col("moved"))
+        .with_columns(moved=pl.min_horizontal(pl.col("quantity").sum().over("out_event_id"), "left").cast(QUANTITY))
+        .with_columns(gap=(pl.col("left") - pl.col("moved")).cast(QUANTITY))
+        .with_columns(whole=whole, in_fee=in_fee)
         .with_columns(
             inside=pl.when(out_fee <= gap).then(gap - out_fee).otherwise(gap),
-            fee_known=(gap > 0) & (in_fee == gap),
-            fee_doubtful=(gap > 0) & ((out_fee > gap).fill_null(value=False) | (in_fee != gap).fill_null(value=False)),
+            fee_known=(pl.col("whole") > 0) & (pl.col("in_fee") == pl.col("whole")),
+            fee_doubtful=(
+                ((gap > 0) & (out_fee > gap)).fill_null(value=False)
+                | ((gap > 0) & (pl.col("in_fee") != pl.col("whole"))).fill_null(value=False)
+            ),
         )
     )
+
+
+def _in_parts(facts: pl.DataFrame, transfers: pl.DataFrame, events: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The facts as they left and as they came: an end of a batch is a row for each of its parts, with a `number`.
+
+    A part has its own transfer and quantity and, of what left, its own arrival; all else is its event's. Parts are
+    numbered in the order of time of their other ends: lots leave for them in that order.
+    """
+    came = events.select(in_event_id="event_id", arrives_at="occurred_at", arrives_on="tax_date", arrives_in="tax_year")
+    left = events.select(out_event_id="event_id", leaves_at="occurred_at")
+    known = transfers.join(came, on="in_event_id", how="left").join(left, on="out_event_id", how="left")
+    found = []
+    for end, columns in (
+        ("out", {"out_id": "transfer_id", "moved": "quantity"} | {c: c for c in came.columns if c != "in_event_id"}),
+        ("in", {"in_id": "transfer_id", "received_quantity": "quantity"}),
+    ):
+        of_event = f"{end}_event_id"
+        at, other = ("arrives_at", "in_event_id") if end == "out" else ("leaves_at", "out_event_id")
+        place = (pl.struct(at, other).rank("ordinal").over(of_event) - 1).cast(pl.String).str.zfill(3)
+        number = pl.when(place == "000").then(pl.lit("")).otherwise(pl.format(".{}", place))
+        several = known.filter(pl.len().over(of_event) > 1)
+        parts = several.select(event_id=of_event, number=number, **{name: pl.col(old) for name, old in columns.items()})
+        rest = facts.join(parts, on="event_id", how="anti").with_columns(number=pl.lit(""))
+        split = facts.drop(columns).join(parts, on="event_id").select(rest.columns)
+        found.append(pl.concat([rest, split]))
+    return found[0], found[1]
 
 
 def _coin_fee(leg: str) -> pl.Expr:
@@ -380,10 +416,11 @@ def _shares(total: pl.Series, part: pl.Series, whole: pl.Series) -> pl.Series:
 def _leg(facts: pl.DataFrame, leg: str, movement: pl.Expr, **columns: pl.Expr) -> pl.DataFrame:
     """The movements of one leg; `movement` is null where the leg makes none."""
     given = {"asset": pl.col(f"{leg}_asset"), "quantity": pl.col(f"{leg}_quantity")} | columns
+    number = pl.col("number") if "number" in facts.columns else pl.lit("")
     return facts.with_columns(movement=movement).filter(pl.col("movement").is_not_null()).select(
         "taxpayer_id", "account_id", "wallet", "event_id", "movement",
         leg=pl.lit(leg),
-        movement_id=pl.format("{}:{}", "event_id", pl.lit(leg)),
+        movement_id=pl.format("{}:{}{}", "event_id", pl.lit(leg), number),
         **{name: pl.col(name) for name in ("occurred_at", "tax_date", "tax_year")} | given,
     )  # fmt: skip
 
@@ -658,7 +695,7 @@ def _in_order(rows: pl.DataFrame) -> pl.DataFrame:
     deemed = pl.col("deemed_lot").is_not_null()
     return (
         rows.with_columns(_phase=pl.when(deemed).then(_DEEMED_PHASE).otherwise(phase))
-        .sort("tax_year", "occurred_at", "_phase", "event_id", pl.col("leg") == "fee", "movement")
+        .sort("tax_year", "occurred_at", "_phase", "event_id", pl.col("leg") == "fee", "movement", "movement_id")
         .with_columns(sequence=pl.int_range(pl.len()))
         .drop("_phase")
     )

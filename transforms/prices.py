@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import polars as pl
 
 from schemas.fields import FIAT, INSTANT, MONEY, QUANTITY, QUANTITY_LIMIT, VALUE_LIMIT
@@ -51,12 +53,23 @@ def price_points(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     return conform(table, Prices), rejected.select("file", "row_no", "why").sort("file", "row_no")
 
 
+RATE_AGE_DAYS = 5
+"""A currency's rate counts so long at least: central banks publish none from Maundy Thursday to Easter Tuesday."""
+
+
+def with_rates(table: pl.DataFrame, rates: pl.DataFrame) -> pl.DataFrame:
+    """The firm's prices, and the reference rates where the firm has no price of that currency at that instant."""
+    rest = rates.join(table, on=["asset", "priced_at"], how="anti")
+    return pl.concat([table, rest]).sort("asset", "priced_at")
+
+
 def latest_price(
     frame: pl.DataFrame, asset: str, instant: str, prices: pl.DataFrame, max_age_days: int, prefix: str
 ) -> pl.DataFrame:
     """`frame` with `{prefix}_price`, `_priced_at`, `_price_source`, `_price_age_days` of its `asset` column.
 
-    The last price at or before the instant; one older than `max_age_days` counts as missing. USD is worth 1.
+    The last price at or before the instant; one older than `max_age_days` counts as missing (of a currency one older
+    than that and than RATE_AGE_DAYS). USD is worth 1.
     """
     table = prices.select(
         pl.col("asset").alias("_asset"),
@@ -74,7 +87,8 @@ def latest_price(
         check_sortedness=False,
     )
     age = (pl.col(instant) - pl.col(f"{prefix}_priced_at")).dt.total_days()
-    fresh = age <= max_age_days
+    carried = max(max_age_days, RATE_AGE_DAYS)
+    fresh = age <= pl.when(pl.col("_asset").is_in(FIAT)).then(carried).otherwise(max_age_days)
     columns = [f"{prefix}_priced_at", f"{prefix}_price", f"{prefix}_price_source"]
     joined = joined.with_columns(age.alias(f"{prefix}_price_age_days")).with_columns(
         pl.when(fresh).then(pl.col(name)).alias(name) for name in [*columns, f"{prefix}_price_age_days"]
@@ -97,12 +111,20 @@ def product(quantity: pl.Expr, price: pl.Expr) -> pl.Expr:
     return to_money(pl.when(in_range).then(quantity) * price)
 
 
-def value_events(events: pl.DataFrame, prices: pl.DataFrame, max_age_days: int) -> pl.DataFrame:
+MAJORS = ("BTC", "ETH")
+"""Coins with the deepest markets: the side of an exchange that is one of them is better known than most others."""
+
+
+def value_events(
+    events: pl.DataFrame, prices: pl.DataFrame, max_age_days: int, stablecoins: Collection[str] = ()
+) -> pl.DataFrame:
     """Events with usd_value, fee_usd_value, price_source and price_age_days filled in where anything tells them.
 
     In this order: a USD leg, the value the file states, a leg in another currency by its rate (what was paid or got is
     the cost or the amount realized, IRC 1012, 1001), the price of what was received, of what was sent (Reg.
-    1.1001-7(b)(4): fair value of what is received, else of what is given). A fee in the coin of a leg is valued like
+    1.1001-7(b)(4): fair value of what is received or, if that cannot be determined with reasonable accuracy, of what is
+    given). What is received counts as determined less well where what is given is a better-known coin that has a price
+    itself: a stablecoin before BTC and ETH, these before all others. A fee in the coin of a leg is valued like
     that leg, one in a currency by its rate. Parts of one fact with several assets on a side are scaled to the side
     that has one asset, if that has a value.
     """
@@ -116,6 +138,7 @@ def value_events(events: pl.DataFrame, prices: pl.DataFrame, max_age_days: int) 
         (pl.coalesce(_cash("received"), _cash("sent")), pl.lit("cash"), None),
         (pl.col("usd_value"), pl.lit("stated"), None),
         *((_currency(side), pl.col(f"{side}_price_source"), f"{side}_price_age_days") for side in ("received", "sent")),
+        (pl.when(_better_given(stablecoins)).then("sent_value"), pl.col("sent_price_source"), "sent_price_age_days"),
         *(
             (pl.col(f"{side}_value"), pl.col(f"{side}_price_source"), f"{side}_price_age_days")
             for side in ("received", "sent")
@@ -130,6 +153,17 @@ def value_events(events: pl.DataFrame, prices: pl.DataFrame, max_age_days: int) 
     by_rate = pl.when(pl.col("fee_asset").is_in(FIAT)).then(pl.col("fee_value"))
     fee = pl.coalesce(by_rate, _like("received"), _like("sent"), pl.col("fee_usd_value"), pl.col("fee_value"))
     return conform(scaled.with_columns(fee_usd_value=fee), Events)
+
+
+def _better_given(stablecoins: Collection[str]) -> pl.Expr:
+    """Whether the coin that was given is of a better-known sort than the one that was received."""
+    ranks = [
+        pl.when(pl.col(f"{side}_asset").is_in(sorted(stablecoins))).then(0)
+        .when(pl.col(f"{side}_asset").is_in(MAJORS)).then(1)
+        .otherwise(2)
+        for side in ("sent", "received")
+    ]  # fmt: skip
+    return pl.col("received_asset").is_not_null() & (ranks[0] < ranks[1])
 
 
 def _first_age(ranked: list[tuple[pl.Expr, pl.Expr, str | None]]) -> pl.Expr:

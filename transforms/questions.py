@@ -196,18 +196,62 @@ def events(valued: pl.DataFrame, apart: pl.DataFrame) -> list[pl.DataFrame]:
     return found
 
 
+def tokens(valued: pl.DataFrame, unknown: pl.DataFrame) -> list[pl.DataFrame]:
+    """Tokens set aside as spam, and tickers that nobody knows: one item a client and asset.
+
+    Args:
+        valued: schemas.ledger.Events.
+        unknown: those of them with an asset of unknown name.
+    """
+    asset = pl.coalesce("received_asset", "sent_asset", "fee_asset")
+    spam = (
+        valued.filter(pl.col("quarantined").is_not_null())
+        .sort("occurred_at", "event_id")
+        .group_by("taxpayer_id", asset=asset, maintain_order=True)
+        .agg(pl.col("account_id", "event_id", "quarantined").first(), events=pl.len())
+    )
+    named = (
+        unknown.sort("occurred_at", "event_id")
+        .group_by("taxpayer_id", asset=asset, maintain_order=True)
+        .agg(pl.col("account_id", "event_id").first(), stake=pl.col("usd_value").sum(), events=pl.len())
+    )
+    return [
+        items(
+            spam,
+            "token_quarantined",
+            "info",
+            pl.format("{} events of a token that came unasked are set aside: {}", "events", "quarantined"),
+            "Nothing to do if it is spam. To take it into the books: a row for its contract in assets.csv, or any row for "
+            "the event in overrides.csv (field kind, say).",
+        ),
+        items(
+            named,
+            "asset_unknown",
+            "warning",
+            pl.format("nobody knows an asset of this name ({} events): it stands for itself under it", "events"),
+            "Say in assets.csv what it is: a row with this name as asset, or with it as symbol and the chain and contract. A "
+            "ticker that another platform uses for another coin has to be corrected in overrides.csv.",
+            pl.when(pl.col("stake") > 0).then("stake"),
+        ),
+    ]  # fmt: skip
+
+
 def transfers(
     ambiguous: pl.DataFrame, crossing: pl.DataFrame, doubtful: pl.DataFrame, strangers: pl.DataFrame
 ) -> list[pl.DataFrame]:
     """Moves that could be paired in several ways, that cross into or out of an IRA, that rest on amounts, that left a client."""
-    name = "Name the other event in overrides.csv: field transfer, value the event_id (or none)."
+    name = "Name the other event in overrides.csv: field transfer, value its event_id, several separated by spaces, or none."
     stake = pl.col("usd_value")
     return [
         items(
             ambiguous,
             "ambiguous_transfer",
             "blocking",
-            pl.format("{} pairings are possible; the amounts tie or do not fit, so both ends stay open", "candidates"),
+            pl.format(
+                "{} pairings are possible (with {}); the amounts tie or do not fit, so all stay open",
+                "candidates",
+                "others",
+            ),
             name,
             stake,
         ),
@@ -226,12 +270,8 @@ def transfers(
             "transfer_doubtful",
             "warning",
             pl.format(
-                "paired by time and {}amount alone; {} is booked as a fee",
-                pl.when(pl.col("out_taxpayer_id") != pl.col("in_taxpayer_id"))
-                .then(pl.lit("with the spouse's account by "))
-                .when(pl.col("in_asset").is_not_null())
-                .then(pl.format("with {} on another chain by ", pl.col("in_asset").str.slice(0, 64)))
-                .otherwise(pl.lit("a near ")),
+                "booked as one move, not surely: {}; {} is booked as a fee",
+                "reason",
                 units_text(pl.col("fee_quantity")),
             ),
             name,

@@ -39,6 +39,15 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\
 _BINARY = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
 
+UNSEEN = (
+    r"[\x{00ad}\x{034f}\x{061c}\x{115f}\x{1160}\x{17b4}\x{17b5}\x{180b}-\x{180e}\x{200b}-\x{200f}\x{202a}-\x{202e}"
+    r"\x{2060}-\x{2064}\x{206a}-\x{206f}\x{feff}]"
+)
+"""Characters that take no place or turn the text around them: what a copied name hides with."""
+UNSEEN_MARK = "\u25a1"
+"""What stands for such a character where a name is kept."""
+
+
 class UnreadableError(Exception):
     """A file that is no table of text; `reason` is a sentence without any of the client's cells."""
 

@@ -1,4 +1,4 @@
-"""Transfers: pairs the withdrawal and the deposit that are one move of a client or of a couple. No lots here."""
+"""Transfers: finds the withdrawals and deposits that are one move of a client or of a couple. No lots here."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import polars as pl
 from schemas.fields import FIAT, QUANTITY
 from schemas.gate import conform
 from schemas.ledger import Transfers
+from transforms.batches import components, laid_out, makes_up, stars
+from transforms.exact import units_text
 from transforms.ids import content_id
 
 OUT_KINDS = ("withdrawal", "transfer_out")
@@ -27,8 +29,6 @@ WINDOW_AFTER = pl.duration(hours=48)
 """A deposit is booked at most so long after the withdrawal."""
 WINDOW_BEFORE = pl.duration(hours=1)
 """And at most so long before it: exchanges book withdrawals when the block is confirmed."""
-TOLERANCE_PER_MILLE = 10
-"""What arrives may fall short of what left, beyond a stated fee, by a fee inside the amount of at most 1 %."""
 _ENDS = ("out_event_id", "in_event_id")
 _APART = 5
 """What a pair by amount scores less where the other end is the spouse's: one's own account comes first."""
@@ -44,7 +44,8 @@ class Matched(NamedTuple):
     transfers: pl.DataFrame
     """schemas.ledger.Transfers."""
     ambiguous: pl.DataFrame
-    """event_id, asset, candidates: ends of equally good pairings, or of one hash whose amounts do not fit."""
+    """event_id, asset, candidates, others: ends of equally good pairings, or of one hash whose amounts do not fit; how
+    many other ends each could go with, and their event ids (the first eight)."""
     crossing: pl.DataFrame
     """event_id, asset: both ends of a move between accounts of different treatment. By law units that leave an IRA or
     HSA are distributed and units that enter are contributed: no basis carries over (IRC 408(d), 223(f))."""
@@ -69,14 +70,19 @@ def match(
     In this order, best score first: staff's override (100), the same transaction hash (99 with equal amounts or the
     fee beside it, 95 with a fee inside), equal amounts (or less by exactly the stated fee) by time (90 within an hour,
     80 within a day, 70 later), a fee inside the amount by time (65, 55, 45); by amount 5 less between spouses, and 25
-    less where another token of the same coin arrived (a bridge: `in_asset`). Each event is used once; of two pairings
-    that tie none is taken. A fee inside is the stated fee in the coin, at most 1 % of what left, or both; staff's word
-    alone goes further. Events of one hash whose amounts do not fit so, or of which several together make up what left,
-    stay open.
+    less where another token of the same coin arrived (a bridge: `in_asset`). Of two pairings that tie none is taken. A
+    fee inside is the stated fee in the coin, at most 1 % of what left, or both; staff's word alone goes further. Events
+    of one hash whose amounts do not fit so stay open.
+
+    An event is used once, or with several others in one batch (`move_id`): one withdrawal that arrives as several
+    deposits, several withdrawals that arrive as one. A batch rests on one hash (97, with a fee inside 93), or on the
+    one hash of its several ends and an exact sum where the single end carries none (85 within an hour, 75, 65), or on
+    staff's word, which also ties several to several. What can be one pair or a batch stays open.
 
     Args:
         events: Events.
-        forced: pairs that staff say belong together: out_event_id, in_event_id.
+        forced: events that staff say belong together, each pair either way round: out_event_id, in_event_id. Pairs that
+            share an event are one batch.
         accounts: account_id, treatment; empty is taxable.
         members: return_id, tax_year, taxpayer_id: who is on which return.
         acquisitions: event_id, tx_id, origin: of the receipts that the firm explained.
@@ -86,29 +92,120 @@ def match(
     outs = _ends(events, (*OUT_KINDS, *_GIVEN), "sent", coins)
     ins = _ends(events.with_columns(wed=_wed(acquisitions)), (*IN_KINDS, *_TAKEN), "received", coins)
     couples = _couples(members)
-    said = _scored(_forced(outs, ins, forced), pl.lit(100), "override", couples)
-    said = said.filter(pl.col("quantity") <= pl.col("out_quantity"))
+    said = _said(outs, ins, forced, couples)
     one_hash = _by_hash(outs, ins)
-    hashed = _scored(one_hash, _exactly(99, 95), "hash", couples)
-    misfits = _misfits(hashed).join(said, on="out_event_id", how="anti").join(said, on="in_event_id", how="anti")
-    held = [misfits["out_event_id"].implode(), misfits["in_event_id"].implode()]
-    free = ~pl.col("out_event_id").is_in(held[0]) & ~pl.col("in_event_id").is_in(held[1])
-    pairs = pl.concat([said, *(p.filter(_fits() & free) for p in (hashed, _by_amount(outs, ins, couples)))])
-    best = pairs.sort("score", descending=True).unique(["out_event_id", "in_event_id"], keep="first")
-    chosen, ambiguous = _choose(best)
-    left, came = (_treatment(accounts, chosen[f"{end}_account_id"]) for end in ("out", "in"))
-    given = chosen["out_taxpayer_id"] != chosen["in_taxpayer_id"]
-    crosses = (left != came) | (given & (left != "taxable"))
-    transfers = chosen.filter(~crosses).with_columns(
-        transfer_id=content_id("tr-", "out_event_id", "in_event_id"),
-        fee_quantity=(pl.col("out_quantity") - pl.col("quantity")).cast(QUANTITY),
+    hashed = _apart_from(_scored(one_hash, _exactly(99, 95), "hash", couples), said)
+    batched = pl.concat([said.filter(pl.col("batch") != ""), _hash_batches(hashed)])
+    hashed = _apart_from(hashed, batched)
+    misfits = _misfits(hashed)
+    near = _apart_from(_by_amount(outs, ins, couples), pl.concat([said, batched, misfits.select(said.columns)]))
+    payouts, unclear = _payouts(_apart_from(outs, one_hash, "out"), _apart_from(ins, one_hash, "in"), near, couples)
+    batched = pl.concat([batched, payouts])
+    singles = pl.concat(
+        [said.filter(pl.col("batch") == ""), *(p.filter(_fits()) for p in (_apart_from(hashed, misfits), near))]
     )
+    best = _apart_from(singles, pl.concat([payouts, unclear])).sort("score", descending=True)
+    chosen, ambiguous = _choose(best.unique(["out_event_id", "in_event_id"], keep="first"))
+    every = pl.concat([_alone(chosen), laid_out(batched).select(_alone(chosen).columns)])
+    crosses = _crosses(every, accounts)
     return Matched(
-        conform(transfers, Transfers).sort("transfer_id"),
-        pl.concat([ambiguous, _candidates(misfits)]).sort("event_id", "asset"),
-        _ends_of(chosen.filter(crosses)).unique().sort("event_id", "asset"),
-        _strangers(one_hash, pairs),
+        conform(_named(every.filter(~crosses)), Transfers).sort("transfer_id"),
+        pl.concat([ambiguous, _candidates(pl.concat([misfits, unclear]))]).sort("event_id", "asset"),
+        _ends_of(every.filter(crosses)).unique().sort("event_id", "asset"),
+        _strangers(one_hash, pl.concat([singles, batched])),
     )
+
+
+def _alone(chosen: pl.DataFrame) -> pl.DataFrame:
+    """Moves of one withdrawal and one deposit, in the columns of the parts of a batch."""
+    gap = (pl.col("out_quantity") - pl.col("quantity")).cast(QUANTITY)
+    return chosen.with_columns(
+        fee_quantity=gap, outs=pl.lit(1, pl.UInt32), ins=pl.lit(1, pl.UInt32),
+        move_id=content_id("tr-", "out_event_id", "in_event_id"),
+    )  # fmt: skip
+
+
+def _crosses(moves: pl.DataFrame, accounts: pl.DataFrame) -> pl.Series:
+    """Whether a move, or any part of its batch, ends in an account of another treatment."""
+    left, came = (_treatment(accounts, moves[f"{end}_account_id"]) for end in ("out", "in"))
+    given = moves["out_taxpayer_id"] != moves["in_taxpayer_id"]
+    crossing = (left != came) | (given & (left != "taxable"))
+    return moves.select("move_id", crossing=crossing).select(pl.col("crossing").any().over("move_id"))["crossing"]
+
+
+def _named(moves: pl.DataFrame) -> pl.DataFrame:
+    return moves.with_columns(transfer_id=content_id("tr-", "out_event_id", "in_event_id"), reason=_reason())
+
+
+def _reason() -> pl.Expr:
+    """Why the two are one move, in words."""
+    gap, fee = pl.col("fee_quantity"), units_text(pl.col("fee_quantity"))
+    single = (pl.col("outs") == 1) & (pl.col("ins") == 1)
+    minutes = pl.col("lag").dt.total_minutes()
+    apart = (
+        pl.when(minutes < 120).then(pl.format("{} minutes", minutes)).otherwise(pl.format("{} hours", minutes // 60))
+    )
+    by = pl.col("matched_by").replace_strict(
+        {
+            "override": "staff's word (overrides.csv)",
+            "hash": "one transaction hash",
+            "amount": "amount and time, no common hash",
+        }
+    )
+    batch = (
+        pl.when(single)
+        .then(pl.lit(""))
+        .when(pl.col("outs") == 1)
+        .then(pl.format("; part of one withdrawal that arrived as {} deposits", "ins"))
+        .when(pl.col("ins") == 1)
+        .then(pl.format("; one of {} withdrawals that arrived as one deposit", "outs"))
+        .otherwise(
+            pl.format(
+                "; part of {} withdrawals that arrived as {} deposits, laid over them in order of time", "outs", "ins"
+            )
+        )
+    )
+    amount = (
+        pl.when((gap == 0) & ~single)
+        .then(pl.lit("; the amounts add up"))
+        .when(gap == 0)
+        .then(pl.lit("; equal amounts"))
+        .when(gap == pl.col("stated"))
+        .then(pl.format("; {} less arrived, the fee that is stated", fee))
+        .otherwise(pl.format("; {} less arrived, taken as a fee inside the amount", fee))
+    )
+    ends = (
+        pl.when(pl.col("out_taxpayer_id") != pl.col("in_taxpayer_id"))
+        .then(pl.lit("; between spouses"))
+        .otherwise(pl.lit(""))
+    )
+    bridge = (
+        pl.when(pl.col("in_asset").is_not_null())
+        .then(pl.format("; {} of the same coin arrived, over a bridge", pl.col("in_asset").str.slice(0, 64)))
+        .otherwise(pl.lit(""))
+    )
+    return pl.format("{}{}{}; {} apart{}{}", by, batch, amount, apart, ends, bridge)  # fmt: skip
+
+
+def _apart_from(frame: pl.DataFrame, taken: pl.DataFrame, *ends: str) -> pl.DataFrame:
+    """The rows none of whose ends is an end of `taken`."""
+    for name in [f"{end}_event_id" for end in ends] or _ENDS:
+        frame = frame.join(taken, on=name, how="anti")
+    return frame
+
+
+def told(overrides: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What staff say of transfers: (one, other) event ids that belong together, and event_id of those with no other end.
+
+    The latest row of an event counts; its value names one other event or several, separated by spaces.
+
+    Args:
+        overrides: event_id, field, value, at.
+    """
+    latest = overrides.filter(pl.col("field") == "transfer").sort("at").unique("event_id", keep="last")
+    alone = pl.col("value") == "none"
+    named = latest.filter(~alone).select(one="event_id", other=pl.col("value").str.split(" ")).explode("other")
+    return named.filter(pl.col("other") != "").sort("one", "other"), latest.filter(alone).select("event_id")
 
 
 def doubtful(transfers: pl.DataFrame) -> pl.DataFrame:
@@ -208,6 +305,8 @@ def _scored(pairs: pl.DataFrame, score: pl.Expr, matched_by: str, couples: pl.Da
         .select(
             "out_event_id", "in_event_id", "out_taxpayer_id", "in_taxpayer_id", "asset", "in_asset",
             "quantity", "out_quantity", "stated", "score", "matched_by", "lag", "out_account_id", "in_account_id",
+            "in_quantity", "out_fee", "in_fee", "out_at", "in_at",
+            batch="batch" if "batch" in pairs.columns else pl.lit(""),
         )
     )  # fmt: skip
 
@@ -218,18 +317,110 @@ def _stated() -> pl.Expr:
 
 
 def _fits() -> pl.Expr:
-    """No more arrives than left, and the rest is the stated fee, a small fee inside the amount, or both."""
-    return _makes_up(pl.col("quantity"))
+    return makes_up(pl.col("out_quantity"), pl.col("quantity"), pl.col("stated"))
 
 
-def _makes_up(arrived: pl.Expr) -> pl.Expr:
-    gap = pl.col("out_quantity") - arrived
-    beyond = pl.when(gap >= pl.col("stated")).then(gap - pl.col("stated")).otherwise(gap)
-    return (gap >= 0) & (beyond * 1000 <= pl.col("out_quantity") * TOLERANCE_PER_MILLE)
+def _equal() -> pl.Expr:
+    """What left arrived, but for exactly the stated fee."""
+    gap = pl.col("out_quantity") - pl.col("in_quantity")
+    return (gap == 0) | (gap == pl.col("stated"))
 
 
-def _forced(outs: pl.DataFrame, ins: pl.DataFrame, forced: pl.DataFrame) -> pl.DataFrame:
-    return forced.join(outs.drop("hash"), on="out_event_id").join(ins.drop("hash"), on=["in_event_id", "coin"])
+def _said(outs: pl.DataFrame, ins: pl.DataFrame, forced: pl.DataFrame, couples: pl.DataFrame) -> pl.DataFrame:
+    """What staff tied together, where it can be one move: pairs (`batch` empty) and every pair of each batch."""
+    tied = components(forced.select(one="out_event_id", other="in_event_id"))
+    sides = [
+        frame.drop("hash").join(tied, left_on=f"{end}_event_id", right_on="event_id")
+        for frame, end in ((outs, "out"), (ins, "in"))
+    ]
+    sizes = tied.group_by("batch").agg(ends=pl.len())
+    pairs = _scored(sides[0].join(sides[1], on=["batch", "coin"]), pl.lit(100), "override", couples)
+    n_out, n_in = (pl.col(name).n_unique().over("batch") for name in _ENDS)
+    judged = pairs.join(sizes, on="batch", how="left").with_columns(
+        single=pl.col("ends") == 2, whole=(n_out + n_in == pl.col("ends")) & (n_out * n_in == pl.len().over("batch"))
+    )
+    fit = pl.when("single").then(pl.col("quantity") <= pl.col("out_quantity")).otherwise(pl.col("in_asset").is_null())
+    good = judged.filter(pl.col("whole") & fit).filter(pl.len().over("batch") == n_out * n_in)
+    pairs = good.with_columns(batch=pl.when("single").then(pl.lit("")).otherwise("batch")).select(pairs.columns)
+    batches = pairs.filter(pl.col("batch") != "")
+    possible = laid_out(batches).select("batch").unique()
+    return pl.concat([pairs.filter(pl.col("batch") == ""), batches.join(possible, on="batch", how="semi")])
+
+
+def _hash_batches(hashed: pl.DataFrame) -> pl.DataFrame:
+    """Batches of one hash: ends that no exact pair of that hash settles, and whose sums fit."""
+    exact = hashed.filter(_equal())
+    settled = exact.filter((pl.len().over("out_event_id") == 1) & (pl.len().over("in_event_id") == 1))
+    found = stars(_apart_from(hashed.filter(pl.col("in_asset").is_null()), settled))
+    gap = pl.col("total_out") - pl.col("total_in")
+    fits = found.filter(makes_up(pl.col("total_out"), pl.col("total_in"), pl.col("total_stated")))
+    exactly = (gap == 0) | (gap == pl.col("total_stated"))
+    return fits.with_columns(score=pl.when(exactly).then(97).otherwise(93).cast(pl.Int64)).select(hashed.columns)
+
+
+def _payouts(
+    outs: pl.DataFrame, ins: pl.DataFrame, near: pl.DataFrame, couples: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Batches whose several ends share a hash that the single end does not carry, by an exact sum; and unclear ones.
+
+    Unclear are those of which an end fits another batch or another single end exactly.
+    """
+    found = []
+    for single, ones, many in (("out", outs, ins), ("in", ins, outs)):
+        met = _sums_met(ones, many, single).filter(_in_window())
+        scored = _scored(met, pl.lit(0), "amount", couples).filter(pl.col("in_asset").is_null())
+        whole = scored.join(met.select("batch", "size").unique(), on="batch").filter(
+            pl.len().over("batch") == pl.col("size")
+        )
+        found.append(_exact_sums(whole, single).select(scored.columns))
+    pairs = pl.concat(found)
+    ends = pl.concat([pairs.select("batch", end=name) for name in _ENDS]).unique()
+    rival = near.filter(_equal())
+    rivals = pl.concat([rival.select(end=name) for name in _ENDS]).unique()
+    shared = ends.filter((pl.len().over("end") > 1) | pl.col("end").is_in(rivals["end"].implode()))
+    return pairs.join(shared, on="batch", how="anti"), pairs.join(shared, on="batch", how="semi")
+
+
+def _sums_met(ones: pl.DataFrame, many: pl.DataFrame, single: str) -> pl.DataFrame:
+    """Ends without a hash with each end of a set of one hash, where the sum is the single amount or less by the fees."""
+    several = "in" if single == "out" else "out"
+    owner, left, came = f"{several}_taxpayer_id", f"{several}_quantity", f"{single}_quantity"
+    sets = many.filter(pl.col("hash").is_not_null()).with_columns(
+        size=pl.len().over("hash", "coin", owner), set=pl.concat_str("hash", "coin", owner, separator="|")
+    ).filter(pl.col("size") > 1)  # fmt: skip
+    fees = pl.col("out_fee").fill_null(0).cast(QUANTITY)
+    total = pl.col(left).sum().cast(QUANTITY)
+    sums = sets.group_by("set", owner, "coin").agg(
+        total=pl.concat_list(total, total if single == "out" else (total - fees.sum()).cast(QUANTITY))
+    )
+    wanted = pl.concat_list(came, (pl.col(came) - fees).cast(QUANTITY) if single == "out" else came)
+    alone = ones.filter(pl.col("hash").is_null()).with_columns(total=wanted).explode("total")
+    met = alone.join(
+        sums.explode("total").rename({owner: "owner"}), left_on=[f"{single}_taxpayer_id", "coin", "total"],
+        right_on=["owner", "coin", "total"],
+    ).drop("hash", "total").unique([f"{single}_event_id", "set"])  # fmt: skip
+    return met.join(sets.drop("coin"), on="set").with_columns(
+        batch=pl.concat_str(f"{single}_event_id", "set", separator="|")
+    )
+
+
+def _exact_sums(pairs: pl.DataFrame, single: str) -> pl.DataFrame:
+    """The sets whose sum is what left (or less by exactly what is stated), scored by time."""
+    total = {end: (_sum(end) if end != single else pl.col(f"{end}_quantity")) for end in ("out", "in")}
+    stated = pl.col("out_fee").fill_null(0)
+    fees = stated if single == "out" else stated.sum().over("batch")
+    gap = total["out"] - total["in"]
+    hours = pl.col("lag").max().over("batch").dt.total_minutes() / 60
+    by_time = pl.when(hours <= 1).then(85).when(hours <= 24).then(75).otherwise(65).cast(pl.Int64)
+    return pairs.with_columns(score=by_time).filter((gap == 0) | (gap == fees))
+
+
+def _sum(end: str) -> pl.Expr:
+    return pl.col(f"{end}_quantity").sum().over("batch").cast(QUANTITY)
+
+
+def _in_window() -> pl.Expr:
+    return (pl.col("in_at") >= pl.col("out_at") - WINDOW_BEFORE) & (pl.col("in_at") <= pl.col("out_at") + WINDOW_AFTER)
 
 
 def _by_hash(outs: pl.DataFrame, ins: pl.DataFrame) -> pl.DataFrame:
@@ -254,7 +445,8 @@ def _misfits(hashed: pl.DataFrame) -> pl.DataFrame:
     """Pairs of one hash that are no transfer: neither end fits any other, or several arrivals make up what left."""
     fit = hashed.filter(_fits())
     lone = hashed.join(fit, on="out_event_id", how="anti").join(fit, on="in_event_id", how="anti")
-    split = (pl.len().over("out_event_id") > 1) & _makes_up(pl.col("quantity").sum().over("out_event_id"))
+    arrived = pl.col("quantity").sum().over("out_event_id")
+    split = (pl.len().over("out_event_id") > 1) & makes_up(pl.col("out_quantity"), arrived, pl.col("stated"))
     return pl.concat([lone, hashed.filter(split)]).unique(["out_event_id", "in_event_id"])
 
 
@@ -269,19 +461,17 @@ def _by_amount(outs: pl.DataFrame, ins: pl.DataFrame, couples: pl.DataFrame) -> 
     near = days.join(
         reachable, left_on=["out_taxpayer_id", "coin", "day"], right_on=["from_taxpayer", "coin", "day"]
     ).filter(
-        (pl.col("in_at") >= pl.col("out_at") - WINDOW_BEFORE)
-        & (pl.col("in_at") <= pl.col("out_at") + WINDOW_AFTER)
+        _in_window()
         & (pl.col("in_quantity") <= pl.col("out_quantity"))
         & (
             pl.col("hash").is_null() | pl.col("hash_right").is_null()
             | (pl.col("hash") == pl.col("hash_right")) | ~one_chain
         )
     )  # fmt: skip
-    gap = pl.col("out_quantity") - pl.col("in_quantity")
-    equal = (gap == 0) | (gap == _stated())
+    near = near.with_columns(stated=_stated())
     hours = (pl.col("in_at") - pl.col("out_at")).abs().dt.total_minutes() / 60
     by_time = pl.when(hours <= 1).then(90).when(hours <= 24).then(80).otherwise(70)
-    score = pl.when(equal).then(by_time).otherwise(by_time - 25)
+    score = pl.when(_equal()).then(by_time).otherwise(by_time - 25)
     return _scored(near, score, "amount", couples)
 
 
@@ -319,7 +509,9 @@ def _choose(pairs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         else:
             used |= ends
             taken.append(index)
-    ambiguous = _candidates(ordered).filter(pl.col("event_id").is_in(sorted(tied)))
+    open_ends = pl.Series(sorted(tied), dtype=pl.String).implode()
+    near_ties = ordered.filter(pl.any_horizontal(pl.col(end).is_in(open_ends) for end in _ENDS))
+    ambiguous = _candidates(near_ties).filter(pl.col("event_id").is_in(open_ends))
     return ordered[taken] if taken else ordered.clear(), ambiguous
 
 
@@ -334,5 +526,19 @@ def _ends_of(pairs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _candidates(pairs: pl.DataFrame) -> pl.DataFrame:
-    """event_id, asset, candidates: in how many of the pairs an event is."""
-    return _ends_of(pairs).group_by("event_id", "asset").agg(candidates=pl.len().cast(pl.Int64)).sort("event_id")
+    """event_id, asset, candidates, others: in how many of the pairs an event is, and with whom."""
+    both = [
+        pairs.select("asset", event_id=end, other=other).select("event_id", "asset", "other")
+        for end, other in (_ENDS, _ENDS[::-1])
+    ]
+    others = pl.col("other").unique().sort().head(_NAMED).str.join(", ")
+    return (
+        pl.concat(both)
+        .group_by("event_id", "asset")
+        .agg(candidates=pl.len().cast(pl.Int64), others=others)
+        .sort("event_id")
+    )
+
+
+_NAMED = 8
+"""So many other ends are named in a question."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zipfile
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -259,6 +260,43 @@ def test_a_couple_stays_one_household_when_one_spouses_row_breaks(firm):
     members = tables["members"]
     assert set(members.filter(pl.col("id") == "ann-bob")["household"]) == {"ann"}
     assert set(members.filter(pl.col("taxpayer_id") == "bob")["id"]) == {"bob", "ann-bob", "bob-kr"}
+
+
+# --- prices ----------------------------------------------------------------------------------------------------------
+
+RATES = "Date,USD,JPY,GBP,\n2026-09-30,1.1,150,0.88,\n2026-09-29,1.2,N/A,0.8,\n"
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_the_central_bank_s_file_of_rates_is_taken_as_it_was_downloaded(firm, zipped):
+    (firm / "prices").mkdir()
+    (firm / "prices/own.csv").write_text("date,asset,usd\n2026-09-30,EUR,1.11\n")
+    if zipped:
+        with zipfile.ZipFile(firm / "prices/eurofxref-hist.zip", "w") as archive:
+            archive.writestr("eurofxref-hist.csv", RATES)
+    else:
+        (firm / "prices/eurofxref-hist.csv").write_text(RATES)
+    found = reader.price_table(tonight(firm))
+    assert found["price_questions"].is_empty()
+    known = {(a, str(at.date())): f"{usd.normalize():f}" for a, at, usd, _ in found["prices"].iter_rows()}
+    assert known == {
+        ("EUR", "2026-09-29"): "1.2", ("EUR", "2026-09-30"): "1.11", ("GBP", "2026-09-29"): "1.5",
+        ("GBP", "2026-09-30"): "1.25", ("JPY", "2026-09-30"): "0.007333333333333333",
+    }  # fmt: skip
+
+
+def test_a_zip_that_is_no_price_file_is_told_and_its_size_is_bounded(firm, monkeypatch):
+    (firm / "prices").mkdir()
+    monkeypatch.setattr(reader, "_UNZIPPED_LIMIT", 100)
+    for name, members in (("bomb", ["x" * 101]), ("two", ["a", "b"]), ("none", [])):
+        with zipfile.ZipFile(firm / f"prices/{name}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            for n, text in enumerate(members):
+                archive.writestr(f"{n}.csv", text)
+    (firm / "prices/broken.zip").write_bytes(b"PK\x03\x04 no archive")
+    asked = reader.price_table(tonight(firm))["price_questions"]
+    assert asked.sort("file_id").select("file_id", "question").rows() == [
+        (f"{name}.zip", "price_file_unreadable") for name in ("bomb", "broken", "none", "two")
+    ]
 
 
 # --- AS_OF -----------------------------------------------------------------------------------------------------------

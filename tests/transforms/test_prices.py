@@ -60,6 +60,30 @@ def test_a_trade_is_worth_what_is_received() -> None:
     assert str(trade["usd_value"][0]) == "30000.000000"
 
 
+def test_a_trade_is_worth_its_better_known_side() -> None:
+    # 1,000 NEW for 0.5 BTC worth 30,000, though NEW has a price too; a stablecoin is better known than BTC
+    table = pl.concat(
+        [TABLE, frame(Prices, *({"asset": asset, "priced_at": "2025-03-01T00:00:00", "usd": usd, "source": "made up"}
+                               for asset, usd in (("NEW", "33"), ("OTHER", "5"), ("USDC", "0.999"))))]
+    )  # fmt: skip
+    cases = [
+        ("0.5 BTC", "1000 NEW", "30000.000000"),
+        ("1000 NEW", "0.5 BTC", "30000.000000"),
+        ("31000 USDC", "0.5 BTC", "30969.000000"),
+        ("10 NEW", "60 OTHER", "300.000000"),  # neither is: what is received
+        ("10 NEW", "0.15 ETH", "300.000000"),
+        ("0.5 BTC", "15 ETH", "30000.000000"),
+        ("0.5 BTC", "1000 NOBODY", "30000.000000"),
+        ("3 NOPRICE", "10 NEW", "330.000000"),
+    ]
+    for sent, got, value in cases:
+        row = {"event_id": "e", "fact_id": "e", "kind": "trade"}
+        row |= dict(zip(("sent_quantity", "sent_asset"), sent.split(), strict=True))
+        row |= dict(zip(("received_quantity", "received_asset"), got.split(), strict=True))
+        found = prices.value_events(frame(Events, row, **EVENT), table, 3, ["USDC"])
+        assert str(found["usd_value"][0]) == value, (sent, got)
+
+
 def test_else_it_is_worth_what_is_given_with_the_age_of_the_price() -> None:
     trade = valued(
         {"kind": "trade", "sent_asset": "ETH", "sent_quantity": "14", "received_asset": "NEW", "received_quantity": "1"}

@@ -54,6 +54,18 @@ _SUB_ACCOUNT = r"sub-?account"
 _FUTURES = {"realized profit and loss": "pnl", "realized pnl": "pnl", "funding fee": "funding", "fee": "pnl",
             "commission": "pnl", "insurance fund compensation": "pnl", "insurance clear": "pnl"}  # fmt: skip
 
+_LENT = {
+    "margin loan": "borrow", "isolated margin loan": "borrow", "flexible loan - lending": "borrow",
+    "margin repayment": "repay", "isolated margin repayment": "repay", "flexible loan - repayment": "repay",
+    "isolated margin liquidation - forced repayment": "repay", "cross margin liquidation - forced repayment": "repay",
+    "cross margin liquidation - repayment": "repay",
+    "margin fee": "margin_interest", "margin interest": "margin_interest",
+    "isolated margin liquidation - fee": "margin_interest", "cross margin liquidation - fee": "margin_interest",
+    "flexible loan - collateral transfer": "collateral",
+    "cross margin liquidation - small assets takeover": "liquidated",
+}  # fmt: skip
+"""Loans, their collateral and their costs, whichever account books them; `collateral` and `liquidated` go by the sign."""
+
 
 def identify(head: list[list[str]]) -> int | None:
     """The row with account, operation, coin, change and one time column, whatever the vintage calls it."""
@@ -210,11 +222,15 @@ def _ignored() -> pl.Expr:
 def _kind() -> pl.Expr:
     what, out = pl.col("what"), pl.col("change") < 0
     gain = pl.when(out).then(pl.lit("derivative_loss")).otherwise(pl.lit("derivative_gain"))
-    leg = pl.col("grouped").str.extract(r"^(\w+):")
+    leg, lent = pl.col("grouped").str.extract(r"^(\w+):"), what.replace_strict(_LENT, default="")
     return (
         pl.when(pl.col("futures") & (what == "funding fee"))
         .then(pl.lit("funding"))
-        .when(pl.col("futures"))
+        .when(lent.is_in(["borrow", "repay", "margin_interest"]))
+        .then(lent)
+        .when(lent == "collateral")
+        .then(pl.when(out).then(pl.lit("collateral_out")).otherwise(pl.lit("collateral_in")))
+        .when(pl.col("futures") | (lent == "liquidated"))
         .then(gain)
         .when(leg.is_in(_MIGRATIONS))
         .then(pl.lit("migration"))
@@ -237,8 +253,12 @@ def _fault() -> pl.Expr:
     income = pl.col("income").is_not_null() | what.str.contains(_BONUS)
     other = what.str.contains(_MOVED) | what.str.contains(_SUB_ACCOUNT) | (what == "binance card spending")
     card_money = pl.col("what").replace_strict(_GROUPED, default="").str.starts_with("card:")
-    known = (~futures & (pl.col("grouped").is_not_null() | income | other | card_money)) | (
-        futures & what.is_in(list(_FUTURES))
+    lent = what.replace_strict(_LENT, default="")
+    wrong_way = ((lent == "borrow") & (change < 0)) | (lent.is_in(["repay", "margin_interest"]) & (change > 0))
+    known = (
+        (lent != "")
+        | (~futures & (pl.col("grouped").is_not_null() | income | other | card_money))
+        | (futures & what.is_in(list(_FUTURES)))
     )
     unknown = ~known.fill_null(value=False)
     return pl.coalesce(
@@ -246,6 +266,7 @@ def _fault() -> pl.Expr:
         + reason(unknown, " in {}: expected one of the statement's, as Buy, Sell, Fee, Deposit", pl.col("account")),
         "change_fault",
         pl.when(change.fill_null(0) == 0).then(pl.lit("Change: found none")),
+        reason(wrong_way, "{}: found a change of the other sign than a loan's", pl.col("operation")),
         reason(income & (change < 0), "{} takes units away: found a negative change", pl.col("operation")),
         pl.when(pl.col("grouped").str.ends_with(":fee") & (change > 0) & ~futures).then(
             pl.lit("Change: found a positive fee, expected a negative one")
@@ -258,7 +279,7 @@ def _fault() -> pl.Expr:
 
 SOURCE = Source(
     name="binance_statement",
-    version="2",
+    version="3",
     identify=identify,
     parse=parse,
     family="binance_statement",

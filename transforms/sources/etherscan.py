@@ -22,6 +22,7 @@ from transforms.sources.base import (
     with_numbers,
     worth,
 )
+from transforms.text import UNSEEN, UNSEEN_MARK
 
 ADDRESS = re.compile(r"^(?:eip155:(?P<chain>\d{1,12}):)?(?P<address>0x[0-9a-f]{40})$")
 _HEX_40, _HEX_64 = r"^0x[0-9a-f]{40}$", r"^0x[0-9a-f]{64}$"
@@ -192,7 +193,7 @@ def tokens(rows: pl.DataFrame, context: Context) -> Parsed:
     frame = frame.with_columns(
         row_key=pl.format("erc20:{}", content_id("", "hash", "sender", "receiver", "contract", "value")),
         reject=pl.coalesce("reject", "value_fault", contract, _no_value(pl.col("value"))),
-        note=quoted(pl.col("tokensymbol")).str.strip_chars("'"),
+        note=_called(frame),
         **{f"{side}_quantity": pl.when(moved).then("value") for side, moved in sides.items()},
         **{f"{side}_asset": asset for side in sides},
         **{f"{side}_raw": pl.col("contract") for side in sides},
@@ -247,13 +248,24 @@ def _collectibles(rows: pl.DataFrame, context: Context) -> Parsed:
     return finish(frame, context, FAMILY)
 
 
+def _called(frame: pl.DataFrame) -> pl.Expr:
+    """The token's symbol and its name where that is another, with a mark for each character that is not seen."""
+    symbol, name = (
+        quoted(pl.col(text).str.replace_all(UNSEEN, UNSEEN_MARK)).str.strip_chars("'")
+        if text in frame.columns
+        else pl.lit("")
+        for text in ("tokensymbol", "tokenname")
+    )
+    return pl.when((name == "") | (name == symbol)).then(symbol).otherwise(pl.format("{} ({})", symbol, name))
+
+
 def _no_value(value: pl.Expr) -> pl.Expr:
     return pl.when(value.is_null()).then(pl.lit("TokenValue: found none"))
 
 
 def _source(kind: str, needed: set[str], parse: Callable[[pl.DataFrame, Context], Parsed]) -> Source:
     return Source(
-        name=f"etherscan_{kind}", version="3", identify=partial(_identify, needed), parse=parse, family=FAMILY, nets=True
+        name=f"etherscan_{kind}", version="4", identify=partial(_identify, needed), parse=parse, family=FAMILY, nets=True
     )  # fmt: skip
 
 

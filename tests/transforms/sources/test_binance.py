@@ -121,3 +121,44 @@ def test_a_card_purchase_is_a_deposit_of_money_and_a_trade() -> None:
 def test_eth_staking_of_2020_is_a_migration() -> None:
     legs = regrouped(binance("10:00:00 ETH 2.0 Staking ETH -0.5", "10:00:00 ETH 2.0 Staking BETH 0.5").legs)
     assert (legs["kind"].to_list(), legs["group_key"].n_unique()) == (["migration", "migration"], 1)
+
+
+def test_loans_collateral_and_margin_are_apart_from_income_and_trades_whichever_account_books_them() -> None:
+    rows = [
+        ("Isolated Margin", "Isolated Margin Loan", "1000", "borrow"),
+        ("Cross Margin", "Margin Loan", "5", "borrow"),
+        ("Spot", "Margin Repayment", "-5", "repay"),
+        ("Spot", "Isolated Margin Liquidation - Forced Repayment", "-6", "repay"),
+        ("Spot", "Flexible Loan - Lending", "7", "borrow"),
+        ("Spot", "Flexible Loan - Repayment", "-8", "repay"),
+        ("Spot", "Flexible Loan - Collateral Transfer", "-9", "collateral_out"),
+        ("Spot", "Flexible Loan - Collateral Transfer", "10", "collateral_in"),
+        ("Cross Margin", "Cross Margin Liquidation - Small Assets Takeover", "-11", "derivative_loss"),
+        ("Cross Margin", "Margin Fee", "-12", "margin_interest"),
+        ("USD-MFutures", "Realized Profit and Loss", "13", "derivative_gain"),
+        ("USD-MFutures", "Funding Fee", "-14", "funding"),
+    ]
+    text = [
+        f"7,2021-06-01 10:00:{n:02},{account},{what},USDT,{change},"
+        for n, (account, what, change, _) in enumerate(rows)
+    ]
+    legs = read_text("\n".join([HEADER, *text])).legs
+    assert legs.sort("row_no")["kind"].to_list() == [kind for *_, kind in rows]
+    assert legs["group_key"].is_null().all()
+
+
+@pytest.mark.parametrize(
+    ("account", "what", "change"),
+    [
+        ("Spot", "Margin Loan", "-5"),
+        ("Spot", "Margin Repayment", "5"),
+        ("Isolated Margin", "Transaction Revenue", "5"),  # a trade on margin is no spot trade, and no reward
+        ("Isolated Margin", "Distribution", "5"),
+        ("USD-MFutures", "Futures Referral Rebate", "5"),
+        ("Spot", "Funding Fee", "5"),
+    ],
+)
+def test_what_is_not_spot_and_not_understood_is_rejected(account: str, what: str, change: str) -> None:
+    reading = read_text(f"{HEADER}\n7,2021-06-01 10:00:00,{account},{what},USDT,{change},")
+    assert reading.legs.is_empty()
+    assert reading.raw_rows["status"].to_list()[-1] == "rejected"
