@@ -112,8 +112,7 @@ def events(valued: pl.DataFrame, apart: pl.DataFrame) -> list[pl.DataFrame]:
         apart: event_id of those kept apart (`transforms.stands.kept_apart`).
     """
     kind = pl.col("kind")
-    cash = [pl.col(side).is_in(FIAT).fill_null(value=True) for side in ("received_asset", "sent_asset")]
-    unpriced = ~pl.all_horizontal(cash) & pl.col("usd_value").is_null() & ~kind.is_in([*UNVALUED, "fee"])
+    unpriced = needs_value() & pl.col("usd_value").is_null()
     fee_unpriced = pl.col("fee_asset").is_not_null() & pl.col("fee_usd_value").is_null() & ~unpriced
     # the taxpayer's clock is at most 14 hours from any other (tax rules 1.3)
     near = [pl.col("occurred_at").dt.offset_by(by).dt.year() != pl.col("tax_year") for by in ("-14h", "14h")]
@@ -135,6 +134,12 @@ def events(valued: pl.DataFrame, apart: pl.DataFrame) -> list[pl.DataFrame]:
         rows = valued.filter(which).with_columns(asset=of)
         found.append(items(rows, question, severity, pl.format(message, "kind", "tax_date"), action, stake))
     return found
+
+
+def needs_value() -> pl.Expr:
+    """Whether an event is a purchase, sale or receipt that needs a value in dollars."""
+    cash = [pl.col(side).is_in(FIAT).fill_null(value=True) for side in ("received_asset", "sent_asset")]
+    return ~pl.all_horizontal(cash) & ~pl.col("kind").is_in([*UNVALUED, "fee"])
 
 
 def transfers(
@@ -688,18 +693,26 @@ def near_long_term(gains: pl.DataFrame) -> list[pl.DataFrame]:
         gains: schemas.tax.Gains. What is inherited is long-term whenever it is sold.
     """
     first = long_term_from(pl.col("date_acquired"))
-    apart = (pl.col("date_sold") - first).dt.total_days().abs()
-    clocked = pl.col("on_return") & pl.col("term").is_not_null() & (pl.col("origin") != "inheritance")
-    near = gains.filter((clocked & (apart <= 1)).fill_null(value=False))
-    by_event = near.group_by("taxpayer_id", "account_id", "asset", "tax_year", "event_id").agg(
-        pl.col("term").unique().sort().str.join(" and "),
-        pl.col("date_sold").first(),
-        stake=pl.col("gain").abs().sum(),
-        first=first.min(),
+    by_event = (
+        near_first_long_term_day(gains)
+        .group_by("taxpayer_id", "account_id", "asset", "tax_year", "event_id")
+        .agg(
+            pl.col("term").unique().sort().str.join(" and "),
+            pl.col("date_sold").first(),
+            stake=pl.col("gain").abs().sum(),
+            first=first.min(),
+        )
     )
     message = pl.format("sold on {} as {}-term; the lot is long-term from {}", "date_sold", "term", "first")
     action = "A broker that keeps another clock may report the other term: compare with the Form 1099-DA."
     return [items(by_event, "near_long_term", "info", message, action, pl.col("stake"))]
+
+
+def near_first_long_term_day(gains: pl.DataFrame) -> pl.DataFrame:
+    """The pieces on the return that were sold within a day of the first long-term day of their lot."""
+    apart = (pl.col("date_sold") - long_term_from(pl.col("date_acquired"))).dt.total_days().abs()
+    clocked = pl.col("on_return") & pl.col("term").is_not_null() & (pl.col("origin") != "inheritance")
+    return gains.filter((clocked & (apart <= 1)).fill_null(value=False))
 
 
 def lot_book(faults: pl.DataFrame, widowed: pl.DataFrame) -> list[pl.DataFrame]:
