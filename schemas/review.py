@@ -102,9 +102,10 @@ class ClientStatus(Table):
 
     `status`: blocked (its night was stopped: no figures), no_data (nothing is known of it), waiting_for_client (an open
     question only the client can answer), waiting_for_staff (every other open or answered one that is more than info),
-    ready. Counts are of questions open or answered. `tax_at_stake` is what all those together whose effect can be
-    computed can move the federal tax by, each at its dearest; `value_at_stake` sums the others that have dollars. Shares are percent, rounded down, null where there is nothing to measure; `completeness` is their
-    mean, weighted as docs/review.md says, over those that are not null.
+    ready. Counts are of questions open or answered. Of those that are more than info, `tax_at_stake` is
+    what all whose effect can be computed can move the federal tax by together, each at its dearest, and `value_at_stake`
+    sums the others that have dollars. Shares are percent, rounded down, null where there is nothing to measure;
+    `completeness` is their mean, weighted as docs/review.md says, over those that are not null.
     """
 
     return_id: str

@@ -178,7 +178,7 @@ def _confidence(
     as_of: date,
 ) -> pl.Series:
     """High; medium on a price older than a day or a default in the figures; low where the books have open questions."""
-    items = review_items.filter(pl.col("state") == "open")
+    items = review_items.filter(pl.col("state").is_in(["open", "answered"]))  # an answer is not yet in the books
     blocked = items.filter(pl.col("severity") == "blocking")["taxpayer_id"].drop_nulls()
     doubtful = pl.concat(
         [

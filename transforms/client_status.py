@@ -27,6 +27,7 @@ STOPPED = ("client_stopped", "firm_folder_error")
 OPEN = ("open", "answered")
 MOVES = ("deposit", "withdrawal", "transfer_in", "transfer_out")
 _KEY = ["return_id", "tax_year"]
+_GRAVE = pl.col("severity") != "info"
 
 
 class Books(NamedTuple):
@@ -70,7 +71,7 @@ def client_status(
     clients = _clients(members, stopped)
     whose = members.filter(pl.col("tax_year") == pl.col("tax_year").max()).select("return_id", "taxpayer_id")
     standing = asked.filter(pl.col("state").is_in(OPEN)).join(whose, on="taxpayer_id")
-    taxed = standing.filter(pl.col("stake_basis") == "tax").select("item_id", client="return_id")
+    taxed = standing.filter((pl.col("stake_basis") == "tax") & _GRAVE).select("item_id", client="return_id")
     tax = tax_differences(returns, ranges.join(taxed, on="item_id"), "client").select(
         return_id="client", tax_at_stake=dollars(pl.col("tax").abs())
     )
@@ -104,17 +105,16 @@ def _clients(members: pl.DataFrame, stopped: Sequence[str]) -> pl.DataFrame:
 def _counts(standing: pl.DataFrame) -> pl.DataFrame:
     """How many questions stand, by severity and by who has to act."""
     client = (pl.col("audience") == "client") & (pl.col("state") == "open")
-    grave = pl.col("severity") != "info"
     counts = {severity: (pl.col("severity") == severity).sum().cast(pl.Int64) for severity in SEVERITIES}
     return standing.group_by("return_id").agg(
         **counts,
-        for_client=(client & grave).sum().cast(pl.Int64),
-        for_staff=(~client & grave).sum().cast(pl.Int64),
-        asks_client=(client & grave).any(),
-        asks_staff=(~client & grave).any(),
+        for_client=(client & _GRAVE).sum().cast(pl.Int64),
+        for_staff=(~client & _GRAVE).sum().cast(pl.Int64),
+        asks_client=(client & _GRAVE).any(),
+        asks_staff=(~client & _GRAVE).any(),
         stopped=pl.col("question").is_in(STOPPED).any(),
-        value_at_stake=pl.col("value_at_stake").filter(pl.col("stake_basis") == "value").sum().cast(CENTS),
-        open_since=pl.col("first_seen").filter(grave).min(),
+        value_at_stake=pl.col("value_at_stake").filter((pl.col("stake_basis") == "value") & _GRAVE).sum().cast(CENTS),
+        open_since=pl.col("first_seen").filter(_GRAVE).min(),
     )
 
 
@@ -164,7 +164,7 @@ def _shares(books: Books, whose: pl.DataFrame, clients: pl.DataFrame) -> pl.Data
 
 def _share(frame: pl.DataFrame, whose: pl.DataFrame, size: pl.Expr, good: pl.Expr, name: str) -> pl.DataFrame:
     """How much of `size` is good, in whole percent, rounded down."""
-    sized = frame.with_columns(size=size, good=good.fill_null(value=False)).join(whose, on="taxpayer_id")
+    sized = frame.select("taxpayer_id", size=size, good=good.fill_null(value=False)).join(whose, on="taxpayer_id")
     sums = sized.group_by("return_id").agg(
         whole=_whole(pl.col("size").sum()), part=_whole(pl.col("size").filter(pl.col("good")).sum())
     )
@@ -224,10 +224,8 @@ def blockers(asked: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
         members: return_id, tax_year, taxpayer_id; the last year counts.
     """
     whose = members.filter(pl.col("tax_year") == pl.col("tax_year").max()).select("taxpayer_id", "return_id")
-    figures = {code: ", ".join(dict.fromkeys(known.figures)) for code, known in REGISTRY.items()}
-    standing = asked.filter(pl.col("state").is_in(OPEN) & (pl.col("severity") != "info")).join(
-        whose, on="taxpayer_id", how="left"
-    )
+    figures = {code: ", ".join(known.figures) for code, known in REGISTRY.items()}
+    standing = asked.filter(pl.col("state").is_in(OPEN) & _GRAVE).join(whose, on="taxpayer_id", how="left")
     acts = pl.when((pl.col("audience") == "client") & (pl.col("state") == "open")).then(pl.lit("client"))
     dear = {basis: pl.col("dollars_at_stake").filter(pl.col("stake_basis") == basis) for basis in ("tax", "value")}
     sums = {basis: pl.when(amounts.len() > 0).then(amounts.sum().cast(CENTS)) for basis, amounts in dear.items()}

@@ -56,6 +56,7 @@ _EARNED = ("income", "lots", "open_lots", *_SOLD)
 _TAX = ("schedule_d", "return_lines", "carryforwards", "harvest_summary")
 _ADVICE = ("harvest_recommendations", "harvest_summary")
 _FORM = ("form_8949", "reconciliation_1099da")
+_COMPARED = ("reconciliation_1099da", *_SOLD)
 _FILED = ("amendments", "schedule_d", "carryforwards")
 
 _OPENING = row(
@@ -383,17 +384,17 @@ FORMS: Mapping[str, Question] = {
         "The form of {account} for {year} shows a sale of {asset} that your records do not have. Please send the full "
         "history of the account, or tell us what it was.",
         _EXPORT,
-        (*_FORM, *_SOLD),
+        _COMPARED,
     ),
-    "form_1099_units_differ": Question(_BLOCKING, None, _EXPORT, (*_FORM, *_SOLD)),
+    "form_1099_units_differ": Question(_BLOCKING, None, _EXPORT, _COMPARED),
     "form_1099_missing_broker": Question(_WARNING, _BROKER_FORM, _FORM_1099, _FORM),
     "form_1099_other_year": Question(_WARNING, None, "no row: explain it on the return of the form's year", _FORM),
-    "form_1099_basis_unknown": Question(_WARNING, None, _OPENING, (*_FORM, *_SOLD)),
+    "form_1099_basis_unknown": Question(_WARNING, None, _OPENING, _COMPARED),
     "form_1099_basis_differs": Question(_WARNING, None, "no row: keep the record of the lots identified", _FORM),
     "form_1099_term_differs": Question(_WARNING, None, "no row: keep the record of the date acquired", _FORM),
-    "form_1099_higher": Question(_BLOCKING, None, override("fee_usd_value", "<dollars of selling costs>"), (*_FORM, *_SOLD)),
+    "form_1099_higher": Question(_BLOCKING, None, override("fee_usd_value", "<dollars of selling costs>"), _COMPARED),
     "form_1099_costs": Question(_INFO, None, "no row: nothing is to be done"),
-    "form_1099_lower": Question(_WARNING, None, override("usd_value", "<dollars>"), (*_FORM, *_SOLD)),
+    "form_1099_lower": Question(_WARNING, None, override("usd_value", "<dollars>"), _COMPARED),
     "form_1099_not_there": Question(_INFO, _BROKER_FORM, _FORM_1099, _FORM),
 }  # fmt: skip
 """Brokers' forms."""

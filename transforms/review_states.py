@@ -67,7 +67,7 @@ def answer_items(given: pl.DataFrame, asked: pl.DataFrame, memory: pl.DataFrame)
             late.drop("answer", "state").with_columns(said=late["state"]),
             "answer_not_applied",
             "warning",
-            pl.format("review_answers.csv: {} of {} says {} of a question that is dismissed: it stays so", "when", shown, "said"),
+            pl.format("review_answers.csv: the row of {} for {} says {} of a question that is dismissed: it stays so", "when", shown, "said"),
             "Open it again first: a row with state open, before this one.",
         ),
         items(

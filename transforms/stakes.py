@@ -8,7 +8,7 @@ from decimal import Decimal
 import polars as pl
 
 from schemas.fields import CENTS, UNTAXED
-from transforms.exact import part_of, to_cents
+from transforms.exact import part_of
 from transforms.law.tax import AMOUNT_LIMIT, Returns, assess
 from transforms.questions import near_first_long_term_day
 from transforms.returns import to_returns
@@ -141,16 +141,18 @@ def ranges(
 
 
 def _shaped(rows: pl.DataFrame) -> pl.DataFrame:
-    """Ranges from dollars by name; what a question does not move is zero, what has no cents or no return falls out."""
-    amounts = [
-        to_cents(pl.col(name)).to_physical().cast(pl.Int64).alias(name) if name in rows.columns else _ZERO.alias(name)
-        for name in ENDS
-    ]
-    whole = rows.select("item_id", *RETURN, *amounts)
-    return whole.drop_nulls().group_by("item_id", *RETURN).agg(pl.col(ENDS).sum())
+    """Ranges from dollars by name; what a question does not move is zero, what has no dollars or no return falls out.
+
+    Summed before they are rounded to cents: a sale out of many lots loses none.
+    """
+    amounts = [(pl.col(name) if name in rows.columns else _NOTHING).cast(_WIDE).alias(name) for name in ENDS]
+    sums = rows.select("item_id", *RETURN, *amounts).drop_nulls().group_by("item_id", *RETURN).agg(pl.col(ENDS).sum())
+    cents = pl.col(ENDS).round(2, mode="half_away_from_zero").cast(pl.Decimal(38, 2)).to_physical()
+    return sums.with_columns(cents.cast(pl.Int64, strict=False)).drop_nulls()
 
 
-_ZERO = pl.lit(0, pl.Int64)
+_WIDE = pl.Decimal(38, 6)
+_NOTHING = pl.lit(0, _WIDE)
 
 
 def _unknown_basis(asked: pl.DataFrame, gains: pl.DataFrame) -> pl.DataFrame:
@@ -161,7 +163,7 @@ def _unknown_basis(asked: pl.DataFrame, gains: pl.DataFrame) -> pl.DataFrame:
     bare = pl.col("lot_id").is_null().any().over(key)
     named = missing.with_columns(question=pl.when(bare).then(pl.lit("shortfall")).otherwise(pl.lit("basis_unknown")))
     long = pl.col("term").eq_missing(pl.lit("long"))
-    proceeds, nothing = pl.col("proceeds"), pl.lit(0, CENTS)
+    proceeds, nothing = pl.col("proceeds"), _NOTHING
     whose = ["question", "taxpayer_id", "account_id", "asset"]
     return named.join(asked.select("item_id", *whose), on=whose).with_columns(
         short_term_high=pl.when(~long).then(proceeds).otherwise(nothing),
@@ -195,9 +197,9 @@ def _withdrawals(
     return (
         gone.with_columns(to_here=to_here)
         .with_columns(
-            short_term_high=pl.when(~long).then(gain).otherwise(pl.lit(0, CENTS)),
-            long_term_high=pl.when(long).then(gain).otherwise(pl.lit(0, CENTS)),
-            gain_28_high=pl.when(long & pl.col("collectible")).then(gain).otherwise(pl.lit(0, CENTS)),
+            short_term_high=pl.when(~long).then(gain).otherwise(_NOTHING),
+            long_term_high=pl.when(long).then(gain).otherwise(_NOTHING),
+            gain_28_high=pl.when(long & pl.col("collectible")).then(gain).otherwise(_NOTHING),
         )
         .join(returns, on=["taxpayer_id", "tax_year"])
     )
@@ -209,7 +211,7 @@ def _other_term(asked: pl.DataFrame, gains: pl.DataFrame) -> pl.DataFrame:
     counted = pl.col("gain") + pl.col("disallowed")
     short = pl.col("term") == "short"
     to_long = pl.when(short).then(counted).otherwise(-counted)
-    collectible = pl.when("collectible").then(to_long).otherwise(pl.lit(0, CENTS))
+    collectible = pl.when("collectible").then(to_long).otherwise(_NOTHING)
     return near.with_columns(short_term_high=-to_long, long_term_high=to_long, gain_28_high=collectible)
 
 
