@@ -68,7 +68,9 @@ def published(
     without: Mapping[str, Collection[str]] | None = None,
     keep: Callable[[str, list[str]], str] = lambda table, columns: "true",
 ) -> Rows:
-    """The sorted rows of every compared table.
+    """The sorted rows of every compared table, without the questions that a night calls resolved.
+
+    Those tell of the night before, and nights are compared by what they make of a folder.
 
     Args:
         mart: a published file.
@@ -80,7 +82,8 @@ def published(
         for table in COMPARED:
             every = [name for name, *_ in con.execute(f"DESCRIBE {table}").fetchall()]
             columns = [name for name in every if name not in (without or {}).get(table, ())]
-            query = f"SELECT {', '.join(columns)} FROM {table} WHERE {keep(table, every)} ORDER BY ALL"
+            standing = "state <> 'resolved'" if table == "review_items" else "true"
+            query = f"SELECT {', '.join(columns)} FROM {table} WHERE {standing} AND ({keep(table, every)}) ORDER BY ALL"
             rows[table] = con.execute(query).fetchall()
         return rows
 

@@ -25,7 +25,7 @@ CONTRACT = {
     "review_items", "amendments", "loss_at_risk", "digital_asset_question", "reconciliation_1099da", "files", "runs",
 }  # fmt: skip
 
-BESIDE = {"wash_sales", "lot_conversions", "basis_splits"}
+BESIDE = {"wash_sales", "lot_conversions", "basis_splits", "client_status", "blockers"}
 """Published beside the contract's tables."""
 
 

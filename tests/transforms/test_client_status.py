@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.clients import AccountFacts, ReturnMembers
@@ -191,7 +192,10 @@ def test_what_has_nothing_to_measure_leaves_its_weight_to_the_others() -> None:
 
 
 def test_the_weights_sum_to_100_and_the_page_has_them() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "review.md").read_text("utf-8")
     assert sum(client_status.WEIGHTS.values()) == 100
+    for share, weight in client_status.WEIGHTS.items():
+        assert f"| `{share}` | {weight} |" in page
 
 
 # --- blockers --------------------------------------------------------------------------------------------------------
@@ -251,6 +255,7 @@ def test_nothing_asked_nothing_blocked() -> None:
     assert blocked(items()).is_empty()
 
 
+@settings(deadline=None, max_examples=20)
 @given(st.permutations(range(6)))
 def test_the_order_of_the_items_changes_nothing(order: list[int]) -> None:
     rows = items(*({"question": code, "taxpayer_id": who, "state": state} for code, who, state in [

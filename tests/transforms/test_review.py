@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.review import ReviewItems
@@ -55,6 +55,7 @@ def ranked_items() -> pl.DataFrame:
     return frame(ReviewItems, *cells, question="q", message="m", suggested_action="s", state="open")
 
 
+@settings(deadline=None)
 @given(st.permutations(range(7)))
 def test_severity_first_then_tax_then_value_then_what_is_unknown_then_what_moves_no_tax(order: list[int]) -> None:
     ranked = review.ranked(ranked_items()[order])
