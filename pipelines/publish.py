@@ -38,6 +38,8 @@ PUBLISHED: Mapping[str, Model] = {
     "harvest_waiting": harvest.HarvestWaiting,
     "instructions": harvest.Instructions,
     "review_items": review.ReviewItems,
+    "client_status": review.ClientStatus,
+    "blockers": review.Blockers,
     "amendments": tax.Amendments,
     "loss_at_risk": tax.LossAtRisk,
     "digital_asset_question": tax.DigitalAssetQuestion,

@@ -20,6 +20,7 @@ from transforms import (
     amendments,
     asset_master,
     balances,
+    client_status,
     filed,
     filed_lines,
     forms,
@@ -36,8 +37,12 @@ from transforms import (
     reported_gains,
     return_lines,
     returns,
+    review,
+    review_states,
+    review_texts,
     second_reports,
     spam,
+    stakes,
     state_estimates,
     tickers,
     transfers,
@@ -47,7 +52,6 @@ from transforms import wash_sales as washing
 from transforms.law import wash_sale_rules
 from transforms.law.parameters import LAW_VERSION
 from transforms.methods import WALLET_YEAR
-from transforms.review import inbox
 from transforms.sources.registry import CHECKS, NETTED, ONLY_CHECKS, REGROUP
 from transforms.stands import kept_apart
 
@@ -752,8 +756,49 @@ def harvest_rows(
     }
 
 
-def review(
+def inbox(
     night: Night,
+    files: pl.DataFrame,
+    raw_rows: pl.DataFrame,
+    legs: pl.DataFrame,
+    account_facts: pl.DataFrame,
+    gains: pl.DataFrame,
+    events_: pl.DataFrame,
+    closing_lots: pl.DataFrame,
+    income_: pl.DataFrame,
+    return_inputs: pl.DataFrame,
+    return_members: pl.DataFrame,
+    asset_facts: pl.DataFrame,
+    holdings_: pl.DataFrame,
+    members: pl.DataFrame,
+    quarantine: pl.DataFrame,
+    firm_review_answers: pl.DataFrame,
+    memory: pl.DataFrame,
+    **asked: pl.DataFrame,
+) -> Tables:
+    """All questions of the night in one inbox, with what hangs on them, their words and their states."""
+    found = _asked(files, raw_rows, legs, account_facts, gains, events_, holdings_, quarantine)
+    every = review.gathered([*asked.values(), *found])
+    given = review_states.legal(firm_review_answers, memory)
+    every = review.gathered([every, *review_states.answer_items(given, every, memory)])
+    ranges = stakes.ranges(every, gains, closing_lots, income_, events_, return_members, account_facts, asset_facts)
+    priced, turned = stakes.priced(every, ranges, return_inputs)
+    told = review_texts.with_texts(priced, events_, account_facts)
+    judged = review_states.judge(told, memory, given, _unseen(members, quarantine), night.as_of)
+    return {
+        "review_items": review.ranked(judged.items),
+        "review_memory": judged.memory,
+        "stake_ranges": turned,
+    }
+
+
+def _unseen(members: pl.DataFrame, quarantine: pl.DataFrame) -> list[str]:
+    """Taxpayers of households that something stopped tonight."""
+    households = members.join(quarantine, on="taxpayer_id", how="semi").select("household").unique()
+    return members.join(households, on="household", how="semi")["taxpayer_id"].unique().sort().to_list()
+
+
+def _asked(
     files: pl.DataFrame,
     raw_rows: pl.DataFrame,
     legs: pl.DataFrame,
@@ -762,18 +807,14 @@ def review(
     event_values: pl.DataFrame,
     holdings_: pl.DataFrame,
     quarantine: pl.DataFrame,
-    firm_review_answers: pl.DataFrame,
-    **asked: pl.DataFrame,
-) -> pl.DataFrame:
-    """All questions of the night in one inbox."""
+) -> list[pl.DataFrame]:
+    """The questions that no earlier stage asked."""
     owner = account_facts.select("account_id", "taxpayer_id")
-    parsed = files.filter(pl.col("status") == "parsed").select("account_id", "file_id")
-    faults = raw_rows.join(parsed, on=["account_id", "file_id"], how="semi")
     taken, rows, sides, breaks = (
-        frame.join(owner, on="account_id", how="left") for frame in (files, faults, legs, balances.balance_breaks(legs))
+        frame.join(owner, on="account_id", how="left")
+        for frame in (files, _faults(files, raw_rows), legs, balances.balance_breaks(legs))
     )
-    parts = [
-        *asked.values(),
+    return [
         *questions.files(taken),
         *questions.rows(rows),
         *questions.digits(sides),
@@ -789,7 +830,51 @@ def review(
         *questions.holdings(holdings_),
         *questions.quarantine(quarantine),
     ]
-    return inbox(parts, firm_review_answers)
+
+
+def _faults(files: pl.DataFrame, raw_rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows of files that are read."""
+    parsed = files.filter(pl.col("status") == "parsed").select("account_id", "file_id")
+    return raw_rows.join(parsed, on=["account_id", "file_id"], how="semi")
+
+
+def statuses(
+    night: Night,
+    review_items: pl.DataFrame,
+    stake_ranges: pl.DataFrame,
+    return_inputs: pl.DataFrame,
+    return_members: pl.DataFrame,
+    files: pl.DataFrame,
+    raw_rows: pl.DataFrame,
+    events_: pl.DataFrame,
+    movements_: pl.DataFrame,
+    gains: pl.DataFrame,
+    account_facts: pl.DataFrame,
+    firm_profiles: pl.DataFrame,
+    firm_opening_lots: pl.DataFrame,
+    firm_taxpayers: pl.DataFrame,
+    members: pl.DataFrame,
+    quarantine: pl.DataFrame,
+) -> Tables:
+    """Where each return stands, and who blocks what."""
+    tonight = return_members.filter(pl.col("tax_year") == night.as_of.year)
+    books = client_status.Books(
+        files=files,
+        rows=_faults(files, raw_rows),
+        events=events_,
+        movements=movements_,
+        gains=gains,
+        profiles=firm_profiles,
+        opening_lots=firm_opening_lots,
+        accounts=account_facts,
+        people=firm_taxpayers,
+    )
+    return {
+        "client_status": client_status.client_status(
+            review_items, stake_ranges, return_inputs, tonight, books, _unseen(members, quarantine)
+        ),
+        "blockers": client_status.blockers(review_items, tonight),
+    }
 
 
 def runs(night: Night) -> pl.DataFrame:

@@ -492,10 +492,10 @@ class Overrides(Table):
 
 
 class ReviewAnswers(Table):
-    """Staff's answers to review items; the latest `at` of an item wins. Absent: none."""
+    """Staff's answers to review items; the latest `at` of an item wins (`open` opens it again). Absent: none."""
 
     item_id: str
-    state: str = pa.Field(isin=STATES[1:])
+    state: str = pa.Field(isin=STATES)
     answer: str = pa.Field(nullable=True)
     by: str
     at: Instant

@@ -65,10 +65,19 @@ class EventYears(Table):
     tax_year: int
 
 
-class EventValues(Table):
-    """The columns of `Events` that tell what an event was worth."""
+class EventFacts(Table):
+    """What an event was and was worth, for the questions about it: a part of `Events`."""
 
     event_id: str
+    taxpayer_id: str
+    kind: str
+    tax_date: pl.Date
+    sent_quantity: Quantity = pa.Field(nullable=True)
+    sent_asset: str = pa.Field(nullable=True)
+    received_quantity: Quantity = pa.Field(nullable=True)
+    received_asset: str = pa.Field(nullable=True)
+    fee_quantity: Quantity = pa.Field(nullable=True)
+    fee_asset: str = pa.Field(nullable=True)
     usd_value: Money = pa.Field(nullable=True)
 
 

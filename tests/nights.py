@@ -68,7 +68,9 @@ def published(
     without: Mapping[str, Collection[str]] | None = None,
     keep: Callable[[str, list[str]], str] = lambda table, columns: "true",
 ) -> Rows:
-    """The sorted rows of every compared table.
+    """The sorted rows of every compared table, without what review items tell of the nights before (resolved, notes).
+
+    Nights are compared by what they make of a folder.
 
     Args:
         mart: a published file.
@@ -79,8 +81,10 @@ def published(
         rows = {}
         for table in COMPARED:
             every = [name for name, *_ in con.execute(f"DESCRIBE {table}").fetchall()]
-            columns = [name for name in every if name not in (without or {}).get(table, ())]
-            query = f"SELECT {', '.join(columns)} FROM {table} WHERE {keep(table, every)} ORDER BY ALL"
+            left_out = {*(without or {}).get(table, ()), *(["state_note"] if table == "review_items" else [])}
+            columns = [name for name in every if name not in left_out]
+            standing = "state <> 'resolved'" if table == "review_items" else "true"
+            query = f"SELECT {', '.join(columns)} FROM {table} WHERE {standing} AND ({keep(table, every)}) ORDER BY ALL"
             rows[table] = con.execute(query).fetchall()
         return rows
 

@@ -22,8 +22,8 @@ def tonight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mart]:
 
 
 def test_every_query_of_the_page_is_a_numbered_question() -> None:
-    assert [int(number) for number, _, _ in QUERIES] == list(range(1, 24))
-    assert PAGE.read_text().count("```sql") == 23
+    assert [int(number) for number, _, _ in QUERIES] == list(range(1, 29))
+    assert PAGE.read_text().count("```sql") == 28
 
 
 @pytest.mark.parametrize(("number", "sql"), [pytest.param(int(n), sql, id=title) for n, title, sql in QUERIES])
@@ -71,3 +71,35 @@ def test_what_a_pending_law_would_take(tonight: Mart) -> None:
         ("hr-9172", "wanda", 2026, 960),
         ("law in force", "wanda", 2025, 240),
     ]
+
+
+def test_what_to_write_to_a_client(tonight: Mart) -> None:
+    """Question 24: at 22 % on 95,000 of wages: 660 for the deposit of 3,000, 440 and 220 for sales of 2,000 and 1,000."""
+    rows = tonight.rows(QUERIES[23][2])
+    assert [(row[1], row[2]) for row in rows] == [(660, "tax"), (440, "tax"), (220, "tax"), (26_000, "value")]
+    assert rows[0][0].startswith("1.5 ETH came into your account mick-coinbase (coinbase) on 2025-04-07.")
+
+
+def test_the_row_to_enter_names_the_event(tonight: Mart) -> None:
+    """Question 25: the withdrawal is settled by an override of its event's kind."""
+    (settled_by,) = [row[5] for row in tonight.rows(QUERIES[24][2]) if row[1] == "unmatched_withdrawal"]
+    event = tonight.one("select event_id from events where taxpayer_id = 'mick' and kind = 'withdrawal'")
+    assert settled_by.split("\n")[2].startswith(f"{event},kind,")
+
+
+def test_where_clients_stand(tonight: Mart) -> None:
+    """Question 26: Mick sold for 11,000 with basis and for 1,000 and 2,000 without; neither of his moves is matched."""
+    stands = {row[0]: row for row in tonight.rows(QUERIES[25][2])}
+    # (100 x 10 + 100 x 10 + 100 x 20 + 0 x 20 + 78 x 30 + 100 x 10) / 100 = 73.4
+    assert stands["mick"][1:3] == ("waiting_for_client", 73)
+    assert stands["mick"][13] == 78
+    assert stands["jane"][1:3] == ("ready", 100)
+    assert {row[1] for row in stands.values()} == {"ready", "waiting_for_client", "waiting_for_staff"}
+    assert len(stands) == tonight.one("select count(distinct return_id) from client_status")
+
+
+def test_who_blocks_what(tonight: Mart) -> None:
+    """Question 27: Mick's deposit comes first, with 660 of tax."""
+    first = tonight.rows(QUERIES[26][2])[0]
+    assert first[:6] == (1, "mick", "unmatched_deposit", "client", 1, 660)
+    assert first[9].startswith("income, lots, open_lots, gains")

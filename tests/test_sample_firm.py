@@ -440,9 +440,11 @@ def test_mick_unknown_basis_is_never_zero(tonight: Mart) -> None:
 
 
 def test_mick_is_asked(tonight: Mart) -> None:
+    """Wages 95,000: the 1,000 without basis would be taxed at 22 %."""
     assert {"unmatched_withdrawal", "unmatched_deposit", "shortfall"} <= asked(tonight, "mick")
-    sql = "select severity, dollars_at_stake from review_items where taxpayer_id='mick' and question='shortfall'"
-    assert tonight.row(sql) == ("blocking", 1_000)
+    sql = """select severity, dollars_at_stake, stake_basis, value_at_stake from review_items
+             where taxpayer_id = 'mick' and question = 'shortfall'"""
+    assert tonight.row(sql) == ("blocking", 220, "tax", 1_000)
 
 
 def test_mick_what_left_is_neither_sold_nor_advised(tonight: Mart) -> None:

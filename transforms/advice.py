@@ -255,7 +255,7 @@ def _doubts(
     settings: FirmSettings,
 ) -> pl.DataFrame:
     """What lowers the confidence: taxpayer_id, return_id, asset (each null: of all), low, why."""
-    items = review_items.filter(pl.col("state") == "open")
+    items = review_items.filter(pl.col("state").is_in(["open", "answered"]))  # an answer is not yet in the books
     everyone = {"taxpayer_id": None, "return_id": None, "asset": None}
     stated = expectations.drop_nulls(["expected_ordinary_income", "expected_annual_gains"])["return_id"]
     unstated = holdings.filter(~pl.col("return_id").is_in(stated.implode())).select("return_id").unique()

@@ -171,8 +171,7 @@ def events(valued: pl.DataFrame, apart: pl.DataFrame) -> list[pl.DataFrame]:
         apart: event_id of those kept apart (`transforms.stands.kept_apart`).
     """
     kind = pl.col("kind")
-    cash = [pl.col(side).is_in(FIAT).fill_null(value=True) for side in ("received_asset", "sent_asset")]
-    unpriced = ~pl.all_horizontal(cash) & pl.col("usd_value").is_null() & ~kind.is_in([*UNVALUED, "fee"])
+    unpriced = needs_value() & pl.col("usd_value").is_null()
     fee_unpriced = pl.col("fee_asset").is_not_null() & pl.col("fee_usd_value").is_null() & ~unpriced
     # the taxpayer's clock is at most 14 hours from any other (tax rules 1.3)
     near = [pl.col("occurred_at").dt.offset_by(by).dt.year() != pl.col("tax_year") for by in ("-14h", "14h")]
@@ -234,6 +233,12 @@ def tokens(valued: pl.DataFrame, unknown: pl.DataFrame) -> list[pl.DataFrame]:
             pl.when(pl.col("stake") > 0).then("stake"),
         ),
     ]  # fmt: skip
+
+
+def needs_value() -> pl.Expr:
+    """Whether an event is a purchase, sale or receipt that needs a value in dollars."""
+    cash = [pl.col(side).is_in(FIAT).fill_null(value=True) for side in ("received_asset", "sent_asset")]
+    return ~pl.all_horizontal(cash) & ~pl.col("kind").is_in([*UNVALUED, "fee"])
 
 
 def transfers(
@@ -787,18 +792,26 @@ def near_long_term(gains: pl.DataFrame) -> list[pl.DataFrame]:
         gains: schemas.tax.Gains. What is inherited is long-term whenever it is sold.
     """
     first = long_term_from(pl.col("date_acquired"))
-    apart = (pl.col("date_sold") - first).dt.total_days().abs()
-    clocked = pl.col("on_return") & pl.col("term").is_not_null() & (pl.col("origin") != "inheritance")
-    near = gains.filter((clocked & (apart <= 1)).fill_null(value=False))
-    by_event = near.group_by("taxpayer_id", "account_id", "asset", "tax_year", "event_id").agg(
-        pl.col("term").unique().sort().str.join(" and "),
-        pl.col("date_sold").first(),
-        stake=pl.col("gain").abs().sum(),
-        first=first.min(),
+    by_event = (
+        near_first_long_term_day(gains)
+        .group_by("taxpayer_id", "account_id", "asset", "tax_year", "event_id")
+        .agg(
+            pl.col("term").unique().sort().str.join(" and "),
+            pl.col("date_sold").first(),
+            stake=pl.col("gain").abs().sum(),
+            first=first.min(),
+        )
     )
     message = pl.format("sold on {} as {}-term; the lot is long-term from {}", "date_sold", "term", "first")
     action = "A broker that keeps another clock may report the other term: compare with the Form 1099-DA."
     return [items(by_event, "near_long_term", "info", message, action, pl.col("stake"))]
+
+
+def near_first_long_term_day(gains: pl.DataFrame) -> pl.DataFrame:
+    """The pieces on the return that were sold within a day of the first long-term day of their lot."""
+    apart = (pl.col("date_sold") - long_term_from(pl.col("date_acquired"))).dt.total_days().abs()
+    clocked = pl.col("on_return") & pl.col("term").is_not_null() & (pl.col("origin") != "inheritance")
+    return gains.filter((clocked & (apart <= 1)).fill_null(value=False))
 
 
 def lot_book(faults: pl.DataFrame, widowed: pl.DataFrame) -> list[pl.DataFrame]:
@@ -1134,20 +1147,23 @@ def wash_sale_bills(at_risk: pl.DataFrame, rules: Iterable[Rule]) -> list[pl.Dat
 
 
 _REPORTED = {
-    "differs": (
-        "reported_gain_differs",
+    "reported_gain_differs": (
+        "warning",
+        "differs",
         "Compare the rows of the report with the pieces in gains: a lot, a fee or a transfer's basis is not the same.",
     ),
-    "not_in_books": (
-        "reported_sale_not_in_books",
+    "reported_sale_not_in_books": (
+        "warning",
+        "not_in_books",
         "Ask for the whole history of the account: the report has a disposal that no file told of.",
     ),
-    "not_in_report": (
-        "sale_not_in_report",
+    "sale_not_in_report": (
+        "warning",
+        "not_in_report",
         "Ask whether the report is of the whole account; compare the event with the account's history.",
     ),
 }
-"""Question and what to do, by the status of schemas.tax.GainChecks."""
+"""Severity, status of schemas.tax.GainChecks, what to do, by question."""
 
 
 def reported_gains(checks: pl.DataFrame) -> list[pl.DataFrame]:
@@ -1173,43 +1189,41 @@ def reported_gains(checks: pl.DataFrame) -> list[pl.DataFrame]:
         pl.lit(None, pl.Int64).alias("row_no"),
     )
     return [
-        items(
-            named.filter(pl.col("status") == status), question, "warning", message, action, pl.col("dollars_at_stake")
-        )
-        for status, (question, action) in _REPORTED.items()
+        items(named.filter(pl.col("status") == status), question, severity, message, action, pl.col("dollars_at_stake"))
+        for question, (severity, status, action) in _REPORTED.items()
     ]
 
 
 _SECOND_REPORTS = {
-    "not_in_ledger": (
-        "second_report_missing",
+    "second_report_missing": (
         "blocking",
+        "not_in_ledger",
         "{} facts of {} lie in the time that the files of {} cover and are not in these, the first on {}{}",
         (
             "They are in no book. Ask for the whole export of the account, without a filter; what is missing there too, "
             "enter in the universal format."
         ),
     ),
-    "differs": (
-        "second_report_differs",
+    "second_report_differs": (
         "warning",
+        "differs",
         "{} amounts of {} are others than those of {} for the same facts, the first on {}{}",
         "The latter is booked. Compare the two (table source_checks) and correct the event in overrides.csv if it is wrong.",
     ),
-    "booked": (
-        "second_report_booked",
+    "second_report_booked": (
         "info",
+        "booked",
         "{} facts of {} lie outside the time that the files of {} cover and are booked from it, the first on {}{}",
         "Ask for the other export of that time too: it may have moves, fees and rewards that this one leaves out.",
     ),
-    "not_in_check": (
-        "second_report_lacks",
+    "second_report_lacks": (
         "info",
+        "not_in_check",
         "{} facts that {} would show are only in {}, the first on {}{}",
         "They are booked. See the table source_checks if the other report is thought to be whole.",
     ),
 }
-"""Status in `source_checks`: question, severity, what was found (how many, the two reports, day, detail), what to do."""
+"""Severity, status in `source_checks`, what was found (how many, the two reports, day, detail), what to do, by question."""
 
 
 def second_reports(checks: pl.DataFrame) -> list[pl.DataFrame]:
@@ -1223,7 +1237,7 @@ def second_reports(checks: pl.DataFrame) -> list[pl.DataFrame]:
     each = checks.sort("occurred_at", "fact_id", "event_id", "field", "asset", "file_id", "row_no", nulls_last=True)
     each = each.unique(["status", "fact_id", "event_id", "field", "asset"], keep="first", maintain_order=True)
     found = []
-    for status, (question, severity, message, action) in _SECOND_REPORTS.items():
+    for question, (severity, status, message, action) in _SECOND_REPORTS.items():
         rows = each.filter((pl.col("status") == status) & (pl.lit(status != "differs") | pl.col("field").is_not_null()))
         # the fact is named, not its row: a new download is no new question
         first = rows.group_by("taxpayer_id", "account_id", "tax_year", "source", "checked_against").agg(

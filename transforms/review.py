@@ -46,18 +46,30 @@ def items(
     return shaped.with_columns(item_id=content_id("rv-", *_KEY)).unique("item_id", keep="first", maintain_order=True)
 
 
-def inbox(parts: Iterable[pl.DataFrame], answers: pl.DataFrame) -> pl.DataFrame:
-    """All items, ranked by dollars at stake, with the state that staff gave them (`review_answers.csv`).
+def gathered(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """All items once.
 
     Args:
         parts: frames of ReviewItems.
-        answers: item_id, state, at; the latest answer counts.
     """
-    every = pl.concat([empty(ReviewItems), *parts]).unique("item_id", keep="first", maintain_order=True)
-    latest = answers.sort("at").unique("item_id", keep="last").select("item_id", answer="state")
-    joined = every.join(latest, on="item_id", how="left").with_columns(state=pl.coalesce("answer", "state"))
+    return pl.concat([empty(ReviewItems), *parts]).unique("item_id", keep="first", maintain_order=True)
+
+
+def ranked(asked: pl.DataFrame) -> pl.DataFrame:
+    """Items by severity, then by the tax at stake, then by the value, then those of which no dollars are known.
+
+    What is known to change no tax comes last.
+
+    Args:
+        asked: ReviewItems with `stake_basis`.
+    """
     order = pl.col("severity").replace_strict({"blocking": 0, "warning": 1, "info": 2}, return_dtype=pl.Int64)
-    ranked = joined.with_columns(order=order).sort(
-        "order", "dollars_at_stake", "item_id", descending=[False, True, False], nulls_last=True
+    basis = (
+        pl.when((pl.col("stake_basis") == "tax") & (pl.col("dollars_at_stake") == 0))
+        .then(3)
+        .otherwise(pl.col("stake_basis").replace_strict({"tax": 0, "value": 1, "unknown": 2}, return_dtype=pl.Int64))
     )
-    return conform(ranked, ReviewItems)
+    keyed = asked.with_columns(order=order, basis=basis).sort(
+        "order", "basis", "dollars_at_stake", "item_id", descending=[False, False, True, False], nulls_last=True
+    )
+    return conform(keyed, ReviewItems)

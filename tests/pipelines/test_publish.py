@@ -25,7 +25,9 @@ CONTRACT = {
     "review_items", "amendments", "loss_at_risk", "digital_asset_question", "reconciliation_1099da", "files", "runs",
 }  # fmt: skip
 
-BESIDE = {"wash_sales", "lot_conversions", "basis_splits", "source_checks"}
+BESIDE = {
+    "wash_sales", "lot_conversions", "basis_splits", "source_checks", "harvest_waiting", "client_status", "blockers",
+}  # fmt: skip
 """Published beside the contract's tables."""
 
 

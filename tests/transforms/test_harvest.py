@@ -260,7 +260,6 @@ def test_lots_that_cannot_be_cut_against_every_subset():
     chosen = harvest.worth(plan_.sold, night)
     assert (chosen["sold"] == 10).all()
     _, below = every_subset_gap(chosen)
-    print(np.flatnonzero(np.abs(below) > 40), below[np.abs(below) > 40], plan_.proofs.filter(pl.col("gap") > 0))
     assert (np.abs(below) <= cells.NOISE).all()
     assert set(plan_.proofs["optimum"]) == {"milp"}
 

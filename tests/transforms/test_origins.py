@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from schemas.clients import AssetFacts, Stands
 from schemas.fields import INSTANT, UNTAXED
 from schemas.inputs import Acquisitions, LotOrders
-from schemas.ledger import Events, EventValues
+from schemas.ledger import EventFacts, Events
 from schemas.tax import Gains
 from tests.transforms.frames import frame
 from tests.transforms.test_movements import CORE, DAY, LOT, Moved, asked, book, event, gains, move, plain, table
@@ -344,7 +344,7 @@ GIVEN = {
 
 
 def donated(*pieces: dict[str, Any], **values: Any) -> list[tuple[str, Decimal | None]]:
-    worth = frame(EventValues, *({"event_id": e, "usd_value": value} for e, value in values.items()))
+    worth = frame(EventFacts, *({"event_id": e, "usd_value": value} for e, value in values.items()))
     found = pl.concat(questions.donations(frame(Gains, *pieces, **GIVEN), worth))
     return found.sort("event_id").select("message", "dollars_at_stake").rows()
 

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
-import polars as pl
+from decimal import Decimal
+from typing import Any
 
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.review import ReviewItems
+from tests.transforms.frames import frame
 from transforms import review
 
 ROWS = pl.DataFrame({"taxpayer_id": ["t", "u"], "event_id": ["e1", "e2"], "usd": ["-10.005", "300"]})
-ANSWERS = {"item_id": pl.String, "state": pl.String, "at": pl.Datetime("us", "UTC")}
 
 
 def build(rows: pl.DataFrame = ROWS) -> pl.DataFrame:
@@ -26,21 +32,31 @@ def test_an_item_s_id_survives_a_new_message_and_a_new_order() -> None:
     assert one["item_id"].n_unique() == 2
 
 
-def test_the_inbox_ranks_blocking_first_then_dollars_and_keeps_staff_s_answers() -> None:
-    blocking = review.items(ROWS.head(1), "shortfall", "blocking", pl.lit("short"), "ask the client")
-    answered = build()["item_id"][0]
-    answers = pl.DataFrame(
-        [
-            {"item_id": answered, "state": "dismissed", "at": "2026-01-02"},
-            {"item_id": answered, "state": "open", "at": "2026-01-01"},
-        ],
-        schema_overrides={"at": pl.String},
-    ).with_columns(pl.col("at").str.to_datetime(time_unit="us", time_zone="UTC"))
-    box = review.inbox([build(), blocking, build()], answers)
-    assert box["question"].to_list() == ["shortfall", "price_missing", "price_missing"]
-    assert [str(v) for v in box["dollars_at_stake"]] == ["None", "300.00", "10.01"]
-    assert box.filter(item_id=answered)["state"].to_list() == ["dismissed"]
+def test_an_item_counts_once_and_is_open() -> None:
+    box = review.gathered([build(), build()])
+    assert box["item_id"].to_list() == build()["item_id"].to_list()
+    assert box["state"].unique().to_list() == ["open"]
 
 
-def test_without_answers_everything_is_open() -> None:
-    assert review.inbox([build()], pl.DataFrame(schema=ANSWERS))["state"].unique().to_list() == ["open"]
+def ranked_items() -> pl.DataFrame:
+    rows: list[dict[str, Any]] = [
+        {"item_id": "a", "severity": "info", "stake_basis": "tax", "dollars_at_stake": 900},
+        {"item_id": "b", "severity": "blocking", "stake_basis": "unknown"},
+        {"item_id": "c", "severity": "blocking", "stake_basis": "value", "dollars_at_stake": 50_000},
+        {"item_id": "d", "severity": "blocking", "stake_basis": "tax", "dollars_at_stake": 0},
+        {"item_id": "e", "severity": "blocking", "stake_basis": "tax", "dollars_at_stake": 20},
+        {"item_id": "f", "severity": "blocking", "stake_basis": "tax", "dollars_at_stake": 700},
+        {"item_id": "g", "severity": "warning", "stake_basis": "tax", "dollars_at_stake": 800},
+    ]
+    cells = [
+        {**row, "dollars_at_stake": Decimal(row.get("dollars_at_stake", 0)) if "dollars_at_stake" in row else None}
+        for row in rows
+    ]
+    return frame(ReviewItems, *cells, question="q", message="m", suggested_action="s", state="open")
+
+
+@settings(deadline=None)
+@given(st.permutations(range(7)))
+def test_severity_first_then_tax_then_value_then_what_is_unknown_then_what_moves_no_tax(order: list[int]) -> None:
+    ranked = review.ranked(ranked_items()[order])
+    assert "".join(ranked["item_id"]) == "fecbdga"
