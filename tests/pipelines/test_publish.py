@@ -25,7 +25,10 @@ CONTRACT = {
     "review_items", "amendments", "loss_at_risk", "digital_asset_question", "reconciliation_1099da", "files", "runs",
 }  # fmt: skip
 
-BESIDE = {"wash_sales", "lot_conversions", "basis_splits"}
+BESIDE = {
+    "wash_sales", "lot_conversions", "basis_splits", "instructions_to_record", "advice_followed", "advice_changes",
+    "call_list", "harvest_curve", "price_moves",
+}  # fmt: skip
 """Published beside the contract's tables."""
 
 
