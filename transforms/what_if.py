@@ -29,6 +29,7 @@ BEND = 100
 """Cents by which the middle of a step must lie off the straight line to be a bend."""
 MOVES = (-30, -20, -10, 0, 10, 20, 30)
 """Per cent by which prices are others at the end of the year."""
+_SAVED = ("regular_saved", "amt_saved", "niit_saved", "state_saved")
 _CENT = 10_000
 """Micro-dollars in a cent."""
 
@@ -57,7 +58,7 @@ class Engine:
         return harvest.worth(harvest.choose(lots, tonight), tonight)
 
     def worth(self, sums: pl.DataFrame, tonight: harvest.Tonight) -> pl.DataFrame:
-        """`row` and sums (`harvest.SUMS`) with their worth: tax_before, tax_after, net_benefit in cents."""
+        """`row` and sums (`harvest.SUMS`) with their worth: what each tax saves, net_benefit in cents."""
         return harvest.worth(sums, tonight)
 
     def tonight(self) -> harvest.Tonight:
@@ -161,15 +162,22 @@ def _valued(points: pl.DataFrame, parts: pl.DataFrame, engine: Engine, tonight: 
     )
     inside = pl.col("whole") & (pl.col("_cut") > 0) & (pl.col("_cut") < pl.col("loss") - _CENT)
     sums = at_end.filter(~inside).with_columns(
-        pl.col(f"{name}_before") + _half_up(pl.col(name) * pl.min_horizontal("_cut", "loss"), pl.col("loss"))
+        (pl.col(f"{name}_before") + _half_up(pl.col(name) * pl.min_horizontal("_cut", "loss"), pl.col("loss"))).alias(
+            name
+        )
         for name in harvest.SUMS
     )
     if sums.is_empty():
         return points.clear().with_columns(saved=pl.lit(0, pl.Int64), benefit=pl.lit(0, pl.Int64))
     found = engine.worth(sums.select("row", "amount", "point", *harvest.SUMS), tonight)
-    return found.select(
-        "row", "amount", "point", saved=pl.col("tax_before") - pl.col("tax_after"), benefit=pl.col("net_benefit")
-    ).sort("row", "amount")
+    return found.select("row", "amount", "point", saved=_saved(found), benefit=pl.col("net_benefit")).sort(
+        "row", "amount"
+    )
+
+
+def _saved(worth: pl.DataFrame) -> pl.Expr:
+    """What a set saves this year in cents, with the state's tax where the engine tells it."""
+    return pl.sum_horizontal(name for name in _SAVED if name in worth.columns)
 
 
 def _half_up(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
@@ -257,7 +265,7 @@ def _totals(plan: pl.DataFrame) -> pl.DataFrame:
     return last.select(
         "return_id",
         sold=_half_up(pl.col("short") + pl.col("long"), pl.lit(_CENT)).cast(pl.Int64),
-        saved=pl.col("tax_before") - pl.col("tax_after"),
+        saved=_saved(plan),
         benefit="net_benefit",
     )
 
