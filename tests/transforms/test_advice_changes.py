@@ -102,7 +102,9 @@ def test_each_cause_by_itself(cause, now, of_lot):
 
 def test_a_sale_by_instruction_is_executed_and_what_it_moves_is_told_too():
     """All ten sold: the lot is gone, the 500 too, and the return's gains moved."""
-    row = told(ONE, night(AS_OF, realized=-5_000), sold=(sale(),), executed=({"account_id": "a", "lot_id": "l1"},))["l1"]
+    row = told(ONE, night(AS_OF, realized=-5_000), sold=(sale(),), executed=({"account_id": "a", "lot_id": "l1"},))[
+        "l1"
+    ]
     assert (row["cause"], row["causes"]) == ("executed", "executed, realized")
     assert (row["quantity_before"], row["quantity"], row["change"]) == (10, 0, -500)
 

@@ -193,7 +193,9 @@ def test_part_of_the_lot_was_advised_and_sold():
 
 def advised(lot_id: str = "l1", quantity: int = 10, **more: Any) -> dict[str, Any]:
     cells = {"recommendation_id": f"rec-{lot_id}", "scenario": "best", "return_id": "r", "taxpayer_id": "r"}
-    return cells | {"account_id": "a", "asset": "BTC", "lot_id": lot_id, "quantity": quantity, "net_benefit": 500} | more
+    return (
+        cells | {"account_id": "a", "asset": "BTC", "lot_id": lot_id, "quantity": quantity, "net_benefit": 500} | more
+    )
 
 
 def covered(*recorded: dict[str, Any], used: tuple[dict[str, Any], ...] = ()) -> pl.DataFrame:
