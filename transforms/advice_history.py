@@ -183,8 +183,9 @@ def _plain(value: Any) -> str:
 def changed(now: pl.DataFrame, before: pl.DataFrame, holdings: pl.DataFrame) -> pl.DataFrame:
     """What tonight's record holds: the rows that are not as they stood, and those that ended.
 
-    The row of the night is always there, so that a record tells that a night ran. Rows of earlier tax years stand as they
-    are: their year is over.
+    The row of the night is always there, so that a record tells that a night ran. The first record of a month is whole:
+    a record that is lost takes no more than the rest of its month with it. Rows of earlier tax years stand as they are:
+    their year is over.
 
     Args:
         now: what stands tonight (`tonight`).
@@ -194,8 +195,10 @@ def changed(now: pl.DataFrame, before: pl.DataFrame, holdings: pl.DataFrame) -> 
     night = now.filter(kind="night")
     year, as_of = night["tax_year"].item(), night["as_of"].item()
     stood = before.filter(tax_year=year)
+    same_month = (before.filter(kind="night")["as_of"].dt.strftime("%Y-%m") == f"{as_of:%Y-%m}").any()
+    known = stood if same_month else stood.clear()
     new = now.filter(pl.col("kind") != "night").join(
-        stood.drop("as_of"), on=[*KEY, "stands", *_FACTS], how="anti", nulls_equal=True
+        known.drop("as_of"), on=[*KEY, "stands", *_FACTS], how="anti", nulls_equal=True
     )
     # wherever it lies: a lot that moved to another account is still there, and advised on there
     left = holdings.group_by("return_id", "lot_id").agg(_left=pl.col("quantity").sum().cast(QUANTITY))

@@ -94,6 +94,12 @@ def test_the_state_is_the_same_whether_kept_whole_or_by_what_changed():
         assert state.drop("as_of").equals(steps[count - 1][0].drop("as_of"), null_equal=True)
 
 
+def test_the_first_record_of_a_month_is_whole():
+    one, next_month = whole(dt.date(2025, 11, 30), advice("l1")), whole(FIRST, advice("l1"))
+    record = advice_history.changed(next_month, advice_history.past(one).before, TWO)
+    assert record.equals(next_month, null_equal=True)
+
+
 def test_a_night_that_cannot_be_read_is_told_by_the_next():
     """Without the second record the third one holds what both changed."""
     one = whole(FIRST, advice("l1"))
