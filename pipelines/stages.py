@@ -765,6 +765,7 @@ def advice_rows(
         tonight,
         folder.settings(night),
         LAW_VERSION,
+        pipelines.VERSION,
         night.as_of,
     )
     covered = advice_followed.open_units(firm_instructions, instruction_matches, night.as_of)

@@ -16,6 +16,7 @@ CAUSES = (
     "sold",
     "new_data",
     "law",
+    "program",
     "assumptions",
     "income",
     "long_term",
@@ -31,7 +32,7 @@ CURVE_POINTS = ("even", "lot", "kink", "plan")
 class AdviceHistory(Table):
     """What a night advised and on what: a row that changed since the night before it. One file a night in `advice_history/`.
 
-    `kind` says what the row tells of: the `night` (law_version, assumptions), a `return` (income, realized_short,
+    `kind` says what the row tells of: the `night` (law_version, code_version, assumptions), a `return` (income, realized_short,
     realized_long, carry_in, verdict, net_benefit), a `price`, a `lot` that could be sold at a loss or is advised.
     `stands` false: the row stood the night before and does not any more (of a lot `held` then tells what is left of it;
     null: nothing). `advised` is the recommended quantity, null where the lot is not recommended. `income` and
@@ -43,6 +44,7 @@ class AdviceHistory(Table):
     kind: str = pa.Field(isin=HISTORY_KINDS)
     stands: bool
     law_version: str = pa.Field(nullable=True)
+    code_version: str = pa.Field(nullable=True)
     assumptions: str = pa.Field(nullable=True)
     return_id: str = pa.Field(nullable=True)
     income: str = pa.Field(nullable=True)

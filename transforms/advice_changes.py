@@ -28,7 +28,8 @@ def changes(
     executed: less is held, and a sale of the lot carried an instruction out. sold: less is held, and the form shows a
     sale of it of the last night's or tonight's year. new_data: what is held of the lot or its basis differs otherwise,
     or the lot stood at a loss by the last night's price and could not be sold then, or can be no more (a price that was
-    missing, a basis, a block). law: the law's figures or the tax year are others. assumptions: firm.toml. income: the
+    missing, a basis, a block). law: the law's figures or the tax year are others. program: another version
+    of Lotbook. assumptions: firm.toml. income: the
     return's income, status or deductions. long_term: the lot became long-term. realized: gains realized or carried in
     moved. price: the asset's. other_lots: none of these, but another lot of the return differs. calendar: nothing
     differs but the date.
@@ -152,6 +153,7 @@ def _with_causes(moved: pl.DataFrame, other: pl.DataFrame, last: pl.DataFrame, n
     tests = _tests()
     law = any(last[name].item() != night[name].item() for name in ("law_version", "tax_year"))
     tests["law"] = pl.lit(law)
+    tests["program"] = pl.lit(last["code_version"].item() != night["code_version"].item())
     tests["assumptions"] = pl.lit(last["assumptions"].item() != night["assumptions"].item())
     own = pl.any_horizontal(tests.values()).fill_null(value=False)
     tests["other_lots"] = ~own & (pl.col("_lots_moved") > 0)

@@ -106,6 +106,7 @@ def tonight(
     return_inputs: pl.DataFrame,
     settings: FirmSettings,
     law_version: str,
+    code_version: str,
     as_of: date,
 ) -> pl.DataFrame:
     """What stands tonight, whole: schemas.advice_loop.AdviceHistory (scenario best).
@@ -117,13 +118,16 @@ def tonight(
         return_inputs: schemas.tax.ReturnInputs of the year.
         settings: the firm's.
         law_version: of tonight.
+        code_version: of tonight.
         as_of: tonight.
     """
     best = recommendations.filter(scenario=BEST)
     lots = _lots(best, holdings)
     priced = holdings.filter(pl.col("price").is_not_null()).select("asset", "price", "priced_at")
     parts = {
-        "night": pl.DataFrame({"law_version": [law_version], "assumptions": [assumptions(settings)]}),
+        "night": pl.DataFrame(
+            {"law_version": [law_version], "code_version": [code_version], "assumptions": [assumptions(settings)]}
+        ),
         "return": _returns(summary.filter(scenario=BEST), return_inputs),
         "price": priced.unique("asset"),
         "lot": lots,

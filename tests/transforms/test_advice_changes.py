@@ -31,13 +31,14 @@ def night(
     *lots: dict[str, Any],
     price: int | None = 1_000,
     law: str = "law",
+    code: str = "1.0",
     firm: str = "firm",
     income: str = "income",
     realized: int = 0,
 ) -> pl.DataFrame:
     prices = [{"kind": "price", "asset": "BTC", "price": price}] if price is not None else []
     rows = [
-        {"kind": "night", "law_version": law, "assumptions": firm},
+        {"kind": "night", "law_version": law, "code_version": code, "assumptions": firm},
         {"kind": "return", "return_id": "r", "income": income, "realized_short": realized, "realized_long": 0},
         *prices,
         *lots,
@@ -83,6 +84,7 @@ def test_the_first_night_has_nothing_to_compare():
     [
         ("price", {"price": 900}, {}),
         ("law", {"law": "law-2"}, {}),
+        ("program", {"code": "1.1"}, {}),
         ("assumptions", {"firm": "other"}, {}),
         ("income", {"income": "other"}, {}),
         ("realized", {"realized": -3_000}, {}),

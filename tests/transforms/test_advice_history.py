@@ -39,7 +39,7 @@ def whole(
     summary = frame(HarvestSummary, {"return_id": "r", "scenario": "best", "verdict": "harvest", "net_benefit": 500})
     told = frame(HarvestRecommendations, *advised)
     inputs = returns(tax_year=as_of.year, **({"ordinary": 700_000} | profile))
-    return advice_history.tonight(told, summary, given, inputs, firm or settings(), law, as_of)
+    return advice_history.tonight(told, summary, given, inputs, firm or settings(), law, "1.0", as_of)
 
 
 def nights(*given: tuple[pl.DataFrame, pl.DataFrame]) -> pl.DataFrame:
