@@ -22,6 +22,7 @@ from schemas import gate
 from schemas.advice_loop import AdviceHistory
 from schemas.inputs import INPUTS
 from schemas.review import ReviewItems
+from transforms.advice_history import thinned
 from transforms.exact import units_text
 from transforms.review import items
 
@@ -35,28 +36,38 @@ class Records(NamedTuple):
     """What the records before a night say."""
 
     rows: pl.DataFrame
-    """schemas.advice_loop.AdviceHistory."""
+    """schemas.advice_loop.AdviceHistory: of the last two months that have records, whole."""
+    older: pl.DataFrame
+    """The same of the months before, as `advice_history.thinned` keeps them."""
     questions: pl.DataFrame
     """ReviewItems on records that cannot be read."""
 
 
 def read_history(folder: Path, as_of: date) -> Records:
-    """The records of the nights before `as_of`; one that is not as a night wrote it is asked about and does not count."""
-    parts, broken = [gate.empty(AdviceHistory)], []
+    """The records of the nights before `as_of`; one that is not as a night wrote it is asked about and does not count.
+
+    Those of the year and of the one before are read: what is older is over, and stays on disk.
+    """
+    months: dict[str, list[pl.DataFrame]] = {}
+    broken = []
     for path, day in _records(folder):
-        if day >= as_of:
+        if day >= as_of or day.year < as_of.year - 1:
             continue
         try:
-            parts.append(_record(path, day))
+            months.setdefault(f"{day:%Y-%m}", []).append(_record(path, day))
         except (ValueError, OSError, pl.exceptions.PolarsError, gate.SchemaMismatchError):
             broken.append(f"{HISTORY}/{path.name}")
+    whole = sorted(months)[-2:]
+    none = gate.empty(AdviceHistory)
+    older = [thinned(pl.concat(parts)) for month, parts in months.items() if month not in whole]
+    recent = [part for month in whole for part in months[month]]
     asked = pl.DataFrame({"file_id": broken}, schema={"file_id": pl.String})
     message = pl.format(
         "{} is not as a night wrote it: what it says of the advice of that day does not count", "file_id"
     )
     action = "Put the file back from a backup, or remove it: the advice of that day is then not in advice_followed."
     found = items(asked, "advice_record_unreadable", "warning", message, action)
-    return Records(pl.concat(parts), gate.conform(found, ReviewItems))
+    return Records(pl.concat([none, *recent]), pl.concat([none, *older]), gate.conform(found, ReviewItems))
 
 
 def _records(folder: Path) -> list[tuple[Path, date]]:

@@ -710,7 +710,7 @@ def harvest_rows(
 def advice_past(night: Night) -> Tables:
     """What the records of earlier nights say was advised."""
     records = advice_files.read_history(night.folder, night.as_of)
-    past = advice_history.past(records.rows)
+    past = advice_history.past(records.rows, records.older)
     return {"advice_before": past.before, "advice_made": past.made, "advice_questions": records.questions}
 
 

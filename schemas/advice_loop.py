@@ -105,7 +105,7 @@ class AdviceMade(Table):
 
 
 class AdviceFollowed(Table):
-    """A recommendation that was taken up or missed: what was advised, recorded and sold, what it saved, what was lost.
+    """A recommendation of this year or the last that was taken up or missed: what was advised, recorded and sold, what it saved, what was lost.
 
     `executed_quantity` is what was sold of the lot in its account from the day it was first advised to the end of the
     tax year, with an instruction or without; `realized_gain` the gain or loss of these units that counts on the return.

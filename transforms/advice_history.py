@@ -11,7 +11,7 @@ import polars as pl
 
 from schemas.advice_loop import AdviceHistory, AdviceMade
 from schemas.fields import CENTS, QUANTITY
-from schemas.gate import conform, empty
+from schemas.gate import conform
 from schemas.inputs import FirmSettings
 from transforms.ids import content_id, digest
 
@@ -41,14 +41,42 @@ class Past(NamedTuple):
     """schemas.advice_loop.AdviceMade."""
 
 
-def past(records: pl.DataFrame) -> Past:
-    """The state after the last record, and every recommendation ever made.
+_LOT = ["tax_year", "return_id", "account_id", "lot_id"]
+
+
+def past(records: pl.DataFrame, older: pl.DataFrame | None = None) -> Past:
+    """The state after the last record, and every recommendation made.
 
     Args:
-        records: schemas.advice_loop.AdviceHistory of all nights before tonight that can be read. A night that cannot be
-            read is as if it had not run: what it changed is told by the next one, which compares with what can be read.
+        records: schemas.advice_loop.AdviceHistory of nights before tonight, from the first of a month on. A night that
+            cannot be read is as if it had not run: what it changed is told by the next one, which compares with what can
+            be read.
+        older: what is kept of the months before (`thinned`).
     """
-    return Past(_standing(records), _made(records))
+    return Past(_standing(records), _made(records if older is None else pl.concat([older, records])))
+
+
+def thinned(records: pl.DataFrame) -> pl.DataFrame:
+    """Of a month's records what tells of its recommendations: at most four rows a lot, and the nights.
+
+    The lot's first row of the month (an advice of an earlier month may end with it), its first and its last advice, and
+    the row after that.
+    """
+    lots = _numbered(records)
+    first, last, here = (pl.col(name) for name in ("_first_told", "_last_told", "_n"))
+    kept = lots.filter((here == 0) | (here == first) | (here == last) | (here == last + 1))
+    return pl.concat([records.filter(kind="night"), kept.select(records.columns)])
+
+
+def _numbered(records: pl.DataFrame) -> pl.DataFrame:
+    """The rows of lots, numbered in the order of nights, with the numbers of the first and the last advice (null: none)."""
+    told = pl.col("advised").is_not_null() & pl.col("stands")
+    numbered = records.filter(kind="lot").sort(*_LOT, "as_of").with_columns(
+        _told=told, _n=pl.int_range(pl.len()).over(_LOT)
+    )  # fmt: skip
+    number = pl.col("_n").filter("_told")
+    ends = numbered.group_by(_LOT).agg(_first_told=number.min(), _last_told=number.max())
+    return numbered.join(ends, on=_LOT, how="left")
 
 
 def _standing(records: pl.DataFrame) -> pl.DataFrame:
@@ -58,42 +86,25 @@ def _standing(records: pl.DataFrame) -> pl.DataFrame:
 
 def _made(records: pl.DataFrame) -> pl.DataFrame:
     """A row a recommendation; the night on which it was last told is the one before the record that ends it."""
-    nights = records.filter(kind="night").select(pl.col("as_of").unique().sort())
-    lots = records.filter(kind="lot").sort("as_of")
-    told = lots.filter(pl.col("advised").is_not_null() & pl.col("stands"))
-    if told.is_empty():
-        return empty(AdviceMade)
-    key = ["tax_year", "return_id", "account_id", "lot_id"]
-    of_lot = lots.group_by(key, maintain_order=True).agg(
-        _end=pl.col("as_of").last(),
-        _over=(pl.col("advised").is_null() | ~pl.col("stands")).last(),
-        _left=pl.col("held").last(),
+    lots = _numbered(records)
+    here = pl.col("_n")
+    first = lots.filter(here == pl.col("_first_told")).select(
+        *_LOT, first_advised="as_of", first_quantity="advised", first_net_benefit="net_benefit"
     )
-    first, last = (told.unique(key, keep=which, maintain_order=True) for which in ("first", "last"))
-    joined = (
-        first.select(
-            *key, first_advised="as_of", first_quantity="advised", first_net_benefit="net_benefit",
-        )
-        .join(last, on=key)
-        .join(of_lot, on=key)
-    )  # fmt: skip
-    # the last night on which it stood: before the record that ended it, else the last night there is (of its year)
-    ends = pl.DataFrame(nights).with_columns(_year=pl.col("as_of").dt.year().cast(pl.Int64))
-    dated = joined.with_columns(
-        _until=pl.when("_over")
-        .then(pl.col("_end") - pl.duration(days=1))
-        .otherwise(pl.date(pl.col("tax_year"), 12, 31))
-    ).sort("_until")
-    with_night = dated.join_asof(
-        ends.select(_night="as_of", _at="as_of").sort("_at"), left_on="_until", right_on="_at", check_sortedness=False
-    )
+    # taken back, or the lot is gone: whatever happened to the lot after that
+    end = lots.filter(here == pl.col("_last_told") + 1).select(*_LOT, _end="as_of", _left="held")
+    last = lots.filter(here == pl.col("_last_told")).join(first, on=_LOT).join(end, on=_LOT, how="left")
+    until = pl.coalesce(pl.col("_end") - pl.duration(days=1), pl.date(pl.col("tax_year"), 12, 31))
+    nights = records.filter(kind="night").select(_night="as_of", _at="as_of").unique().sort("_at")
+    dated = last.with_columns(_until=until).sort("_until")
+    seen = dated.join_asof(nights, left_on="_until", right_on="_at", check_sortedness=False)
     return conform(
-        with_night.with_columns(
+        seen.with_columns(
             last_advised=pl.max_horizontal("_night", "as_of"),
             last_quantity="advised",
             last_net_benefit="net_benefit",
             last_held="held",
-            withdrawn=pl.col("_over") & pl.col("_left").is_not_null(),
+            withdrawn=pl.col("_left").is_not_null(),
         ),
         AdviceMade,
     ).sort("recommendation_id")

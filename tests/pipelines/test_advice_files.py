@@ -120,6 +120,15 @@ def test_other_files_are_none_of_ours(tmp_path):
     assert (found.rows.height, found.questions.height) == (1, 0)
 
 
+def test_the_last_two_months_are_whole_and_years_long_over_are_not_read(tmp_path):
+    days = [dt.date(2023, 12, 31), dt.date(2024, 3, 1), dt.date(2025, 9, 1), dt.date(2025, 11, 1), FIRST]
+    for day in days:
+        write_history(tmp_path, record(day, "law", {"kind": "price", "asset": "BTC", "price": 1}), day)
+    found = read_history(tmp_path, TONIGHT)
+    assert found.rows["as_of"].unique().sort().to_list() == days[3:]
+    assert found.older.select("as_of", "kind").rows() == [(days[1], "night"), (days[2], "night")]
+
+
 def test_a_folder_without_records_has_no_past(tmp_path):
     assert read_history(tmp_path, TONIGHT).rows.is_empty()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import random
 from decimal import Decimal
 from typing import Any
 
@@ -143,6 +144,36 @@ def test_advice_taken_back_is_not_a_lot_that_is_gone(lots, withdrawn):
     assert found["withdrawn"] == withdrawn
     assert found["last_advised"] == SECOND
     assert found["last_quantity"] == 10
+
+
+def test_a_lot_that_goes_after_its_advice_was_taken_back_is_withdrawn():
+    gone = holdings(holding("l2", 3_000))
+    steps = [(whole(FIRST, advice("l1")), TWO), (whole(SECOND), TWO), (whole(THIRD, lots=gone), gone)]
+    found = made(nights(*steps))["rec-l1"]
+    assert (found["withdrawn"], found["last_advised"]) == (True, FIRST)
+
+
+def test_thinned_months_tell_the_same_of_every_recommendation():
+    """Random nights over four months: lots come, go, are advised and taken back; thinned month by month or not."""
+    for seed in range(40):
+        chance = random.Random(seed)
+        steps = []
+        for day in range(0, 110, 5):
+            there = [name for name in ("l1", "l2", "l3") if chance.random() < 0.8]
+            lots = holdings(*(holding(name, 5_000) for name in there))
+            told = [advice(name, net_benefit=chance.randint(1, 3)) for name in there if chance.random() < 0.6]
+            steps.append((whole(dt.date(2025, 5, 1) + dt.timedelta(days=day), *told, lots=lots), lots))
+        records = nights(*steps)
+        months = [
+            records.filter(pl.col("as_of").dt.month() == month)
+            for month in sorted(records["as_of"].dt.month().unique())
+        ]
+        older = pl.concat([advice_history.thinned(part) for part in months[:-2]])
+        recent = pl.concat(months[-2:])
+        assert older.height < sum(part.height for part in months[:-2])
+        whole_past, thin_past = advice_history.past(records), advice_history.past(recent, older)
+        assert thin_past.made.equals(whole_past.made), f"seed {seed}"
+        assert thin_past.before.drop("as_of").equals(whole_past.before.drop("as_of"), null_equal=True), f"seed {seed}"
 
 
 def test_a_new_year_leaves_the_old_one_as_it_stood():
