@@ -11,7 +11,7 @@ from pipelines.factory import Read, table_asset, table_assets
 from pipelines.folder import FIRM
 from pipelines.households import Members
 from pipelines.quarantine import Quarantine
-from schemas import clients, filed, harvest, inputs, intake, ledger, review, tax
+from schemas import advice_loop, clients, filed, harvest, inputs, intake, ledger, review, tax
 from schemas.base import Table
 
 _FIRM = {FIRM.format(name): given.model for name, given in inputs.INPUTS.items()}
@@ -32,6 +32,7 @@ _QUESTIONS = {
     "filing_questions": "filings",
     "amendment_questions": "amendments",
     "gain_questions": "gain_checks",
+    "advice_questions": "advice_past",
 }
 """Tables of what the stages leave open, and the asset they are written with."""
 _FOLDER = "firm_folder"
@@ -111,6 +112,19 @@ _FILINGS = [
         {**_FILED, "filing_questions": review.ReviewItems},
         {**_of("return_members"), **_firm("filed_years", "filed_lines", "filed_lots", "assets")},
         stages.filings,
+        shown=(),
+        group="intake",
+    ),
+    table_assets(
+        "advice_past",
+        {
+            "advice_before": advice_loop.AdviceHistory,
+            "advice_made": advice_loop.AdviceMade,
+            "advice_questions": review.ReviewItems,
+        },
+        {},
+        stages.advice_past,
+        after=(_FOLDER,),
         shown=(),
         group="intake",
     ),
@@ -429,6 +443,48 @@ _HARVEST = [
             **_firm("profiles", "residency"),
         },
         stages.harvest_rows,
+        group="harvest",
+    ),
+    table_assets(
+        "what_if",
+        {"harvest_curve": advice_loop.HarvestCurve, "price_moves": advice_loop.PriceMoves},
+        {
+            "holdings_": Read(harvest.Holdings, table="holdings"),
+            "open_lots_": Read(tax.OpenLots, table="open_lots"),
+            "return_inputs": Read(tax.ReturnInputs, asset="schedule_d"),
+            "harvest_summary": harvest.HarvestSummary,
+            **_of("account_facts", "asset_facts", "return_members"),
+            **_firm("profiles", "residency"),
+        },
+        stages.what_if_rows,
+        group="harvest",
+    ),
+    table_assets(
+        "advice_over_time",
+        {
+            "advice_followed": advice_loop.AdviceFollowed,
+            "advice_changes": advice_loop.AdviceChanges,
+            "call_list": advice_loop.CallList,
+            "instructions_to_record": advice_loop.InstructionsToRecord,
+            "advice_record": advice_loop.AdviceHistory,
+        },
+        {
+            "harvest_recommendations": harvest.HarvestRecommendations,
+            "harvest_summary": harvest.HarvestSummary,
+            "holdings_": Read(harvest.Holdings, table="holdings"),
+            "return_inputs": Read(tax.ReturnInputs, asset="schedule_d"),
+            "advice_before": Read(advice_loop.AdviceHistory, asset="advice_past"),
+            "advice_made": Read(advice_loop.AdviceMade, asset="advice_past"),
+            "instructions_": Read(harvest.Instructions, table="instructions"),
+            "instruction_matches": Read(ledger.InstructionMatches, asset="movements"),
+            "form_8949": tax.Form8949,
+            "gains": tax.Gains,
+            "review_items": review.ReviewItems,
+            **_of("return_members"),
+            **_firm("instructions"),
+        },
+        stages.advice_rows,
+        shown=("advice_followed", "advice_changes", "call_list", "instructions_to_record"),
         group="harvest",
     ),
     table_asset("runs", review.Runs, {}, stages.runs, after=("harvest_summary",), group="mart"),

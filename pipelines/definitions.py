@@ -9,6 +9,7 @@ import dagster as dg
 
 from pipelines.assets import GUARDS, TABLES
 from pipelines.automation import alert, firm_zone, new_files, nightly_schedule
+from pipelines.handout import handout
 from pipelines.plan import JOB
 from pipelines.publish import mart_assets
 from pipelines.resources import FirmFolder, WarehouseResource
@@ -30,8 +31,9 @@ def build_defs(
         hooks={alert},
         description="Everything: files in, books, returns and advice, the published mart.",
     )
+    after = [handout] if "harvest_recommendations" in computed else []
     return dg.Definitions(
-        assets=[*tables, *mart_assets(computed, guards)],
+        assets=[*tables, *mart_assets(computed, guards), *after],
         jobs=[night],
         schedules=[nightly_schedule(firm_zone(resources["firm"]))],
         sensors=[new_files],

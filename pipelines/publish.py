@@ -14,7 +14,7 @@ from pipelines.errors import NightError
 from pipelines.factory import guarded
 from pipelines.resources import FirmFolder, WarehouseResource, record_published
 from pipelines.warehouse import Model
-from schemas import harvest, intake, ledger, review, tax
+from schemas import advice_loop, harvest, intake, ledger, review, tax
 
 PUBLISHED: Mapping[str, Model] = {
     "events": ledger.Events,
@@ -37,6 +37,12 @@ PUBLISHED: Mapping[str, Model] = {
     "harvest_summary": harvest.HarvestSummary,
     "harvest_waiting": harvest.HarvestWaiting,
     "instructions": harvest.Instructions,
+    "instructions_to_record": advice_loop.InstructionsToRecord,
+    "advice_followed": advice_loop.AdviceFollowed,
+    "advice_changes": advice_loop.AdviceChanges,
+    "call_list": advice_loop.CallList,
+    "harvest_curve": advice_loop.HarvestCurve,
+    "price_moves": advice_loop.PriceMoves,
     "review_items": review.ReviewItems,
     "client_status": review.ClientStatus,
     "blockers": review.Blockers,

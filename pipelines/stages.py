@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 import pipelines
-from pipelines import filing, folder
+from pipelines import advice_files, filing, folder
 from pipelines.errors import NightError
 from pipelines.partitions import FIRST_YEAR
 from pipelines.resources import Night
@@ -17,9 +17,13 @@ from schemas.fields import QUANTITY
 from schemas.review import Runs
 from transforms import (
     advice,
+    advice_changes,
+    advice_followed,
+    advice_history,
     amendments,
     asset_master,
     balances,
+    call_list,
     client_status,
     filed,
     filed_lines,
@@ -46,6 +50,7 @@ from transforms import (
     state_estimates,
     tickers,
     transfers,
+    what_if,
 )
 from transforms import ledger as books
 from transforms import wash_sales as washing
@@ -753,6 +758,84 @@ def harvest_rows(
         "harvest_recommendations": given.recommendations,
         "harvest_summary": given.summary,
         "harvest_waiting": given.waiting,
+    }
+
+
+def advice_past(night: Night) -> Tables:
+    """What the records of earlier nights say was advised."""
+    records = advice_files.read_history(night.folder, night.as_of)
+    past = advice_history.past(records.rows, records.older)
+    return {"advice_before": past.before, "advice_made": past.made, "advice_questions": records.questions}
+
+
+def what_if_rows(
+    night: Night,
+    holdings_: pl.DataFrame,
+    open_lots_: pl.DataFrame,
+    return_inputs: pl.DataFrame,
+    harvest_summary: pl.DataFrame,
+    firm_profiles: pl.DataFrame,
+    account_facts: pl.DataFrame,
+    asset_facts: pl.DataFrame,
+    return_members: pl.DataFrame,
+    firm_residency: pl.DataFrame,
+) -> Tables:
+    """What harvesting more or less would save, and what waiting costs, of the returns that are advised."""
+    tonight = pl.col("tax_year") == night.as_of.year
+    advised = harvest_summary.filter(pl.col("tax_before").is_not_null())
+    engine = what_if.Engine(
+        return_inputs.filter(tonight).join(advised, on="return_id", how="semi"),
+        firm_profiles.filter(tonight).select("return_id", "expected_ordinary_income", "expected_annual_gains"),
+        account_facts,
+        asset_facts,
+        folder.settings(night),
+        night.as_of.year,
+        state_estimates.homes(return_members.filter(tonight), firm_residency).select("return_id", "state_index"),
+    )
+    return {
+        "harvest_curve": what_if.curve(holdings_, engine, night.as_of),
+        "price_moves": what_if.price_moves(holdings_, open_lots_, engine, night.as_of),
+    }
+
+
+def advice_rows(
+    night: Night,
+    harvest_recommendations: pl.DataFrame,
+    harvest_summary: pl.DataFrame,
+    holdings_: pl.DataFrame,
+    return_inputs: pl.DataFrame,
+    advice_before: pl.DataFrame,
+    advice_made: pl.DataFrame,
+    instructions_: pl.DataFrame,
+    instruction_matches: pl.DataFrame,
+    form_8949: pl.DataFrame,
+    gains: pl.DataFrame,
+    return_members: pl.DataFrame,
+    review_items: pl.DataFrame,
+    firm_instructions: pl.DataFrame,
+) -> Tables:
+    """The advice over the nights: what became of it, what changed, what is to be recorded, whom to call."""
+    tonight = return_inputs.filter(tax_year=night.as_of.year)
+    now = advice_history.tonight(
+        harvest_recommendations,
+        harvest_summary,
+        holdings_,
+        tonight,
+        folder.settings(night),
+        LAW_VERSION,
+        pipelines.VERSION,
+        night.as_of,
+    )
+    covered = advice_followed.open_units(firm_instructions, instruction_matches, night.as_of)
+    advised = advice_followed.with_covered(harvest_recommendations, covered)
+    return {
+        "advice_followed": advice_followed.followed(
+            advice_made, firm_instructions, instructions_, form_8949, gains, holdings_, return_inputs, night.as_of
+        ),
+        "advice_changes": advice_changes.changes(advice_before, now, holdings_, form_8949, instructions_),
+        "call_list": call_list.call_list(advised, harvest_summary, return_members, review_items, night.as_of),
+        "instructions_to_record": advice_followed.to_record(harvest_recommendations, covered, night.as_of),
+        "advice_record": advice_history.changed(now, advice_before, holdings_),
     }
 
 

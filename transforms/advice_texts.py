@@ -200,3 +200,8 @@ def _if_all_were_sold(row: Mapping[str, Any]) -> str:
         f"{dollars(row['all_carryforward_value'])} later, and cost {dollars(row['all_later_tax_cost'])} of later tax "
         f"and {dollars(row['all_trading_cost'])} of trading: {dollars(row['all_net_benefit'])} in all."
     )
+
+
+def dangerous(cell: str) -> bool:
+    """Whether a spreadsheet could take a cell for a formula, or a cell hides what it says (control and direction marks)."""
+    return cell[:1] in ("=", "+", "-", "@") or not all(character.isprintable() for character in cell)

@@ -61,8 +61,8 @@ def holdings(
         )
     )
     age = (pl.lit(as_of) - pl.col("priced_at").dt.date()).dt.total_days()
-    judged = joined.with_columns(value=_value()).with_columns(
-        unrealized_gain=_unrealized(),
+    judged = joined.with_columns(value=value_of(pl.col("quantity"), pl.col("price"))).with_columns(
+        unrealized_gain=unrealized(),
         why_not=pl.when(pl.col("entity").fill_null("individual") != "individual").then(pl.lit("entity"))
         .when(pl.col("treatment").fill_null("taxable") != "taxable").then(pl.lit("account_") + pl.col("treatment"))
         .when(pl.col("location") != "account").then(pl.lit("location_") + pl.col("location"))
@@ -91,15 +91,15 @@ def latest_prices(prices: pl.DataFrame, as_of: date) -> pl.DataFrame:
     )
 
 
-def _value() -> pl.Expr:
+def value_of(quantity: pl.Expr, price: pl.Expr) -> pl.Expr:
     """Quantity x price in money; null where the product is out of range (a spam token's made-up price)."""
-    bound = (pl.col("quantity").cast(pl.Int128) + 1) * (pl.col("price").cast(pl.Int128) + 1)
-    product = pl.when(bound < VALUE_LIMIT).then(pl.col("quantity")) * pl.col("price")
+    bound = (quantity.cast(pl.Int128) + 1) * (price.cast(pl.Int128) + 1)
+    product = pl.when(bound < VALUE_LIMIT).then(quantity) * price
     return to_money(product).cast(MONEY)
 
 
-def _unrealized() -> pl.Expr:
-    """Value less the basis for gain if that is a gain, less the basis for loss if that is a loss, else nothing.
+def unrealized() -> pl.Expr:
+    """By `value`, `basis` and `loss_basis`: value less the basis for gain if that is a gain, less the basis for loss if that is a loss, else nothing.
 
     IRC 1015(a): the two differ for a gift worth less than the donor's basis when given; between them no loss.
     """

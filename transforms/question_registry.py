@@ -170,6 +170,9 @@ INTAKE: Mapping[str, Question] = {
         row("assets.csv", {"asset": "{asset}", "chain": "<eip155:1>", "contract": "<0x...>", "symbol": "{asset}", "class": "<coin>"}),
         _HELD,
     ),
+    "advice_record_unreadable": Question(
+        _WARNING, None, "advice_history/\nthe file {file_id} from a backup, or nothing: the next whole record heals it"
+    ),
     "digits_rounded": Question(_INFO, None, "no row: nothing is to be done"),
     "balance_break": Question(
         _WARNING,

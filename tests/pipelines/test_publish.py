@@ -27,6 +27,7 @@ CONTRACT = {
 
 BESIDE = {
     "wash_sales", "lot_conversions", "basis_splits", "source_checks", "harvest_waiting", "client_status", "blockers",
+    "instructions_to_record", "advice_followed", "advice_changes", "call_list", "harvest_curve", "price_moves",
 }  # fmt: skip
 """Published beside the contract's tables."""
 
