@@ -43,7 +43,9 @@ class Problem:
     lots: tuple[Lot, ...]
 
 
-def random_problem(rng: random.Random, year: int, *, gains: bool = False, indivisible: bool = False, most: int = 8) -> Problem:
+def random_problem(
+    rng: random.Random, year: int, *, gains: bool = False, indivisible: bool = False, most: int = 8
+) -> Problem:
     """A client without a minimum tax; some lots are gifts, with more basis to give up than loss to take."""
     while True:
         problem = _random_problem(rng, year, gains=gains, indivisible=indivisible, most=most)
@@ -112,7 +114,9 @@ def minimum_tax(problem: Problem) -> bool:
 def firm(rules: Rules, **more: Any) -> FirmSettings:
     """The assumptions of `rules` with the platforms of the problems; its fixed fee is that of two trades."""
     platforms = {
-        name: replace(cost, fixed_fee=Decimal(str(rules.fixed_fee)) / 2, minimum_trade=Decimal(str(rules.minimum_trade)))
+        name: replace(
+            cost, fixed_fee=Decimal(str(rules.fixed_fee)) / 2, minimum_trade=Decimal(str(rules.minimum_trade))
+        )
         for name, cost in PLATFORMS.items()
     }
     given: dict[str, Any] = {
@@ -186,7 +190,9 @@ def tonight(problems: Sequence[Problem], rules: Rules) -> harvest.Tonight:
     return harvest.tonight_of(tax_rows(problems), expected(problems), firm(rules))
 
 
-def advise(problems: Sequence[Problem], rules: Rules, lots: list[dict[str, Any]] | None = None, **more: Any) -> advice.Advice:
+def advise(
+    problems: Sequence[Problem], rules: Rules, lots: list[dict[str, Any]] | None = None, **more: Any
+) -> advice.Advice:
     """The advice to all of them, in one night of their year."""
     year = problems[0].client.year
     names = [name_of(number) for number in range(len(problems))]
