@@ -54,8 +54,15 @@ def random_problem(
 
 
 def _random_problem(rng: random.Random, year: int, *, gains: bool, indivisible: bool, most: int) -> Problem:
+    client = random_client(rng, year)
+    lots = [_random_lot(rng, f"{place}", gains, indivisible) for place in range(rng.randint(1, most))]
+    return Problem(client, tuple(sorted(lots, key=lambda lot: lot.short)))  # the long-term ones were bought first
+
+
+def random_client(rng: random.Random, year: int) -> Client:
+    """A return of any status, income and sign of gains; some have an AMT."""
     ordinary = rng.choice(INCOMES) * 1000 + rng.randrange(0, 8) * 500
-    client = Client(
+    return Client(
         status=rng.choice(["single", "mfj", "mfs", "hoh", "qss"]),
         year=year,
         ordinary=ordinary,
@@ -68,8 +75,6 @@ def _random_problem(rng: random.Random, year: int, *, gains: bool, indivisible: 
         later_ordinary=rng.choice([ordinary, ordinary, rng.choice(INCOMES) * 1000]),
         later_gains=rng.choice([0, 0, 5_000, 25_000]),
     )
-    lots = [_random_lot(rng, f"{place}", gains, indivisible) for place in range(rng.randint(1, most))]
-    return Problem(client, tuple(sorted(lots, key=lambda lot: lot.short)))  # the long-term ones were bought first
 
 
 def _random_lot(rng: random.Random, place: str, gains: bool, indivisible: bool) -> Lot:

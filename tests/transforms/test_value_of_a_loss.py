@@ -288,7 +288,6 @@ def test_gains_in_the_0_percent_bracket_are_harvested_instead():
     assert row["net_benefit"] == Decimal("4204.16")
 
 
-@NOT_YET
 def test_no_gain_is_harvested_where_more_income_costs_benefits_or_premium_credits():
     """Social Security of 20,000: the gain makes benefits taxable, up to 0.85 x 12 % = 10.2 cents a dollar (6.4)."""
     advice = advise(
@@ -300,7 +299,6 @@ def test_no_gain_is_harvested_where_more_income_costs_benefits_or_premium_credit
     assert advice.recommendations.filter(pl.col("scenario") == "best").is_empty()
 
 
-@NOT_YET
 def test_room_that_expires_makes_gains_free():
     """A carryover of 100,000 of a client whose horizon ends this year: the gain of 60,000 is free, the basis is raised.
 
