@@ -20,6 +20,7 @@ import numpy as np
 import polars as pl
 
 from schemas import gate
+from schemas.fields import MONEY, QUANTITY
 from schemas.harvest import Holdings
 from schemas.review import ReviewItems
 from tests.transforms.frames import frame
@@ -70,6 +71,8 @@ def made_up(clients: int, lots: int) -> tuple[list[Problem], pl.DataFrame]:
     acquired = pl.when("is_short").then(pl.lit(dt.date(YEAR, 12, 15))).otherwise(pl.lit(dt.date(YEAR - 2, 12, 15)))
     full = table.with_columns(
         pl.col("lot_id").cast(pl.String),
+        pl.col("quantity", "price").cast(QUANTITY),
+        pl.col("value", "basis", "unrealized_gain").cast(MONEY),
         taxpayer_id=pl.col("return_id"),
         account_id=pl.col("return_id") + "-" + pl.col("wallet"),
         asset=pl.lit("BTC"),

@@ -197,7 +197,9 @@ def made_up(folder: Path) -> Path:
          "unrecaptured_1250", "adjustments", "social_security", "aca_credit"), 0
     )  # fmt: skip
     for person in people():
-        append(folder, "taxpayers.csv", [{"taxpayer_id": person.name, "time_zone": "America/New_York"}])
+        append(folder, "taxpayers.csv", [{"taxpayer_id": person.name, "entity": "individual", "birth_year": 1980}])
+        home = {"taxpayer_id": person.name, "from": "2010-01-01", "state": "FL", "time_zone": "America/New_York"}
+        append(folder, "residency.csv", [home])
         account = {"account_id": f"{person.name}-wallet", "taxpayer_id": person.name, "platform": "other"}
         append(folder, "accounts.csv", [account | {"custody": "self", "treatment": "taxable"}])
         common = nothing | {"return_id": person.name, "filing_status": person.status, "deduction": "standard"}
@@ -256,8 +258,10 @@ def promised(nights: Nights) -> dict[str, tuple[Any, ...]]:
     return {return_id: tuple(cells) for return_id, *cells in rows}
 
 
-def federal_tax(of: Mart, return_id: str, year: int) -> Decimal:
-    return Decimal(of.one("select federal_tax from schedule_d where return_id = ? and tax_year = ?", return_id, year))
+def federal_tax(of: Mart, return_id: str, year: int) -> Decimal | None:
+    """None where the night has no return: a year before tonight's in which nothing was sold, carried or known."""
+    rows = of.rows("select federal_tax from schedule_d where return_id = ? and tax_year = ?", return_id, year)
+    return rows[0][0] if rows else None
 
 
 def test_the_year_of_the_sale(nights: Nights) -> None:
@@ -268,11 +272,13 @@ def test_the_year_of_the_sale(nights: Nights) -> None:
     """
     assert len(promised(nights)) > 10
     for return_id, (tax, short, long, *_, lots) in promised(nights).items():
-        apart = abs(federal_tax(nights.followed, return_id, 2024) - tax)
+        found = federal_tax(nights.followed, return_id, 2024)
+        assert found is not None
+        apart = abs(found - tax)
         assert apart <= TOP_RATE * HALF_A_CENT * 2 * lots + HALF_A_CENT
         carried = "select short_term_out, long_term_out from carryforwards where return_id = ? and tax_year = 2024"
-        for found, said in zip(nights.followed.row(carried, return_id), (short, long), strict=True):
-            assert abs(found - said) <= HALF_A_CENT * 2 * lots
+        for out, said in zip(nights.followed.row(carried, return_id), (short, long), strict=True):
+            assert abs(out - said) <= HALF_A_CENT * 2 * lots
 
 
 @pytest.mark.xfail(strict=False, reason="the exact engine is not merged yet")
@@ -307,8 +313,10 @@ def test_the_two_years_after_it(nights: Nights) -> None:
         person = everybody[return_id]
         with_advice, without = later_taxes(person, (short, long)), later_taxes(person, (short_before, long_before))
         for year, advised, ignored in zip((2025, 2026), with_advice, without, strict=True):
-            assert federal_tax(nights.ignored, return_id, year) == ignored
-            assert abs(federal_tax(nights.followed, return_id, year) - advised) <= HALF_A_CENT * 2 * lots
+            assert federal_tax(nights.ignored, return_id, year) in ({ignored, None} if year < 2026 else {ignored})
+            found = federal_tax(nights.followed, return_id, year)
+            assert found is not None
+            assert abs(found - advised) <= HALF_A_CENT * 2 * lots
             saved_later += ignored > advised
     assert saved_later > 3
 
@@ -316,7 +324,7 @@ def test_the_two_years_after_it(nights: Nights) -> None:
 def test_who_is_told_to_do_nothing_pays_the_same_anyway(nights: Nights) -> None:
     """No advice, no sale: the returns of the two firms are the same."""
     idle = {person.name for person in people()} - set(promised(nights))
-    assert idle
+    assert any(federal_tax(nights.followed, return_id, 2026) for return_id in idle)
     for return_id in idle:
         for year in (2024, 2025, 2026):
             assert federal_tax(nights.followed, return_id, year) == federal_tax(nights.ignored, return_id, year)
