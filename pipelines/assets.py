@@ -372,13 +372,15 @@ _HARVEST = [
         {
             "harvest_recommendations": harvest.HarvestRecommendations,
             "harvest_summary": harvest.HarvestSummary,
+            "harvest_waiting": harvest.HarvestWaiting,
         },
         {
             "holdings_": Read(harvest.Holdings, table="holdings"),
             "return_inputs": Read(tax.ReturnInputs, asset="schedule_d"),
             "review_items": review.ReviewItems,
+            "open_lots_": Read(tax.OpenLots, table="open_lots"),
             **_of("return_members", "account_facts", "asset_facts", "time_zones"),
-            **_firm("profiles"),
+            **_firm("profiles", "residency"),
         },
         stages.harvest_rows,
         group="harvest",

@@ -34,6 +34,7 @@ PUBLISHED: Mapping[str, Model] = {
     "carryforwards": tax.Carryforwards,
     "harvest_recommendations": harvest.HarvestRecommendations,
     "harvest_summary": harvest.HarvestSummary,
+    "harvest_waiting": harvest.HarvestWaiting,
     "instructions": harvest.Instructions,
     "review_items": review.ReviewItems,
     "amendments": tax.Amendments,

@@ -684,22 +684,35 @@ def harvest_rows(
     asset_facts: pl.DataFrame,
     time_zones: pl.DataFrame,
     review_items: pl.DataFrame,
+    open_lots_: pl.DataFrame,
+    firm_residency: pl.DataFrame,
 ) -> Tables:
     """What to sell tonight, and what it is worth."""
     tonight = pl.col("tax_year") == night.as_of.year
+    settings = folder.settings(night)
+    rules = wash_sale_rules.in_force(settings.wash_sales)
+    couples = washing.couples(return_members, firm_profiles)
+    pending = wash_sale_rules.reachable_classes(rules)
+    homes = state_estimates.homes(return_members.filter(tonight), firm_residency)
     given = advice.recommend(
         holdings_,
         return_inputs.filter(tonight),
-        firm_profiles.filter(tonight).select("return_id", "expected_ordinary_income", "expected_annual_gains"),
+        firm_profiles.filter(tonight),
         return_members,
         account_facts,
         asset_facts,
         time_zones,
         review_items,
-        folder.settings(night),
+        settings,
         night.as_of,
+        homes.select("return_id", "state_index"),
+        washing.bar(holdings_, open_lots_, asset_facts, couples, pending, night.as_of),
     )
-    return {"harvest_recommendations": given.recommendations, "harvest_summary": given.summary}
+    return {
+        "harvest_recommendations": given.recommendations,
+        "harvest_summary": given.summary,
+        "harvest_waiting": given.waiting,
+    }
 
 
 def review(

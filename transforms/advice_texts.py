@@ -74,6 +74,18 @@ def record_before(lot: Mapping[str, Any], year: int) -> str:
     return "Before the order is placed; the record must be dated no later than the date and time of the sale."
 
 
+def rebuy(lot: Mapping[str, Any], hours: int, *, wash_sale_law: bool = False, wash_safe: bool = False) -> str:
+    """When the units of a lot may be bought back; of one sold at a gain at once (no rule bars a gain)."""
+    if lot["action"] == "sell_gain":
+        return "At once: no wash sale rule reaches a gain; the new holding period begins the day after the purchase."
+    if wash_safe and not wash_sale_law:
+        return (
+            "31 days after the sale at the earliest, by the taxpayer, the spouse, an IRA or an entity that they control: "
+            "this plan is safe under every pending bill."
+        )
+    return rebuy_not_before(hours, wash_sale_law=wash_sale_law)
+
+
 def rebuy_not_before(hours: int, *, wash_sale_law: bool = False) -> str:
     """When the units may be bought back; under a wash sale law that reaches coins not within 30 days (IRC 1091)."""
     if wash_sale_law:
@@ -91,17 +103,39 @@ def rebuy_not_before(hours: int, *, wash_sale_law: bool = False) -> str:
 
 
 def reason(lot: Mapping[str, Any]) -> str:
-    """One sentence for the client: the loss, and its marginal worth after what is ranked above it."""
+    """One sentence for the client: the loss or gain, and its marginal worth after what is ranked above it.
+
+    Args:
+        lot: a row of the recommendations with `is_indivisible` (an nft) and `proceeds`.
+    """
     asset = safe_name(lot["asset"], "this asset")
-    what = f"Selling {units(lot['quantity'])} {asset} realizes a {lot['term']}-term loss of {dollars(-lot['unrealized_gain'])}"
+    gain = lot["unrealized_gain"]
+    result = f"gain of {dollars(gain)}" if gain > 0 else f"loss of {dollars(-gain)}"
+    what = f"Selling {units(lot['quantity'])} {asset} realizes a {lot['term']}-term {result}"
     worth = [f"{dollars(lot['tax_saved_now'])} less tax this year"]
-    if lot["carryforward_value"]:
-        worth.append(f"{dollars(lot['carryforward_value'])} from the loss carried forward")
-    if lot["later_tax_cost"]:
-        worth.append(f"less {dollars(lot['later_tax_cost'])} of tax when the units bought back are sold")
-    if lot["trading_cost"]:
-        worth.append(f"less {dollars(lot['trading_cost'])} of trading cost")
-    return f"{what}, worth {dollars(lot['net_benefit'])}: {', '.join(worth)}."
+    if lot["tax_saved_now"] < 0:
+        worth = [f"{dollars(-lot['tax_saved_now'])} more tax this year"]
+    for name, text in _TERMS:
+        if lot[name]:
+            worth.append(text.format(dollars(abs(lot[name])), "less" if lot[name] > 0 else "plus"))
+    sentences = [f"{what}, worth {dollars(lot['net_benefit'])}: {', '.join(worth)}."]
+    if lot["is_indivisible"]:
+        sentences.append("Sell it to an unrelated buyer only, at a price that the market sets (IRC 267, 707).")
+    if lot["proceeds"] == 0:
+        sentences.append(
+            "It is worth nothing: sell it for what can be had; worthless alone it is no loss (CCA 202302011)."
+        )
+    if gain <= 0:
+        sentences.append("Never to a person or an entity that the client controls.")
+    return " ".join(sentences)
+
+
+_TERMS = (
+    ("carryforward_value", "{} from the loss carried forward"),
+    ("later_tax_cost", "{1} {0} of tax when the units bought back are sold"),
+    ("restarted_clock_cost", "{1} {0} for the holding period that starts again"),
+    ("trading_cost", "less {} of trading cost"),
+)
 
 
 def explanation(row: Mapping[str, Any]) -> str:
@@ -111,7 +145,7 @@ def explanation(row: Mapping[str, Any]) -> str:
         row: a summary row with loss_available, the columns `all_*` of selling every loss lot, and `held_back` (text).
     """
     parts = [_VERDICTS[row["verdict"]].format(year=row["tax_year"]), _before_and_after(row), _if_all_were_sold(row)]
-    if row["verdict"] == "harvest":
+    if row["verdict"] in ("harvest", "harvest_gains"):
         parts.append(
             f"To count for {row['tax_year']} an order must be filled, and a swap on a chain be in a block, by the end "
             "of 31 December in the taxpayer's time zone; when the money settles does not matter. Finish by 30 "
@@ -124,6 +158,10 @@ def explanation(row: Mapping[str, Any]) -> str:
 
 _VERDICTS = {
     "harvest": "Sell the lots listed, in their order.",
+    "harvest_gains": (
+        "Sell the lots listed at their gain, and buy them back: the gain costs less now than it would later, for it falls "
+        "into the 0 % bracket or uses losses that would otherwise expire unused."
+    ),
     "nothing_to_harvest": "No lot that may be sold stands at a loss.",
     "worth_nothing": (
         "Sell nothing: these losses would save no tax in {year} and none in the years looked ahead (gains and income "

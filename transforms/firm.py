@@ -519,11 +519,11 @@ def _assumptions(stated: Mapping[str, Any], need: Callable[[bool, str, object, s
     for platform, cost in stated.get("platforms", {}).items():
         whole = isinstance(cost, Mapping) and {*_COSTS} <= {*cost} <= {*_COSTS, *_MORE_COSTS}
         rates = {key: _rate(cost[key], Decimal(10_000)) for key in cost} if whole else {}
-        known = {key: rate for key, rate in rates.items() if rate is not None}
-        fine = whole and len(known) == len(rates)
+        sound = {key: rate for key, rate in rates.items() if rate is not None}
+        fine = whole and len(sound) == len(rates)
         need(fine, f"assumptions.platforms.{platform}", cost, _PLATFORM)
         if fine:
-            given["platforms"][platform.lower()] = PlatformCost(**known)
+            given["platforms"][platform.lower()] = PlatformCost(**sound)
     return given
 
 

@@ -1,36 +1,49 @@
-"""Harvest: which loss lots to sell tonight, lot by lot. What a sale is worth is in `valuation`, the tables in `advice`."""
+"""Harvest: which lots to sell tonight, lot by lot. What a sale is worth is in `valuation`, the tables in `advice`.
+
+Where lots are divisible and free to choose, the best net short- and long-term loss is found by the exact enumeration of
+`cells`, and made up of the lots that cost least a dollar of it. Where an order is forced, a trade has a fixed cost or a
+least size, or units are indivisible, `forced` solves it. Lots whose sale moves more than the two nets (28 % gains, gifts
+with two bases) are tried in and out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import product
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from schemas.fields import QUANTITY
-from schemas.inputs import FirmSettings
+from schemas.inputs import FirmSettings, PlatformCost
+from transforms import forced
+from transforms.cells import NOISE, Benefit, Costs, Domain, Floats, Found, maximise
 from transforms.exact import from_ints, share, to_ints
 from transforms.law.parameters import Ints, lookup
+from transforms.law.states import NOWHERE, state_tax
 from transforms.returns import to_returns
-from transforms.valuation import Outlook, Sales, Worth, evaluate, later_year, outlook
+from transforms.valuation import Outlook, Sales, Worth, benefit, evaluate, later_year, outlook
 
-STEPS = (16, 128, 1024, 8192)
-"""The cut lot is refined by steps of these parts of it, each time around the best cut so far."""
-BATCH = 256
-"""Returns whose candidates are held in memory together."""
-MOST_KINKS = 20
-"""Later years at whose end a cut is tried."""
-WORTH_A_CUT = 100
-"""Cents that a finer cut must gain: no odd quantity for the sake of a rounding."""
+BATCH = 1_000
+"""Returns searched together."""
+MOST_TRIED = 3
+"""Lots that move more than the two nets: every subset of so many is tried; more are treated as if they did not."""
+MOST_YEARS = 20
+"""Later years at whose end the carryover may be used up."""
+BROKER_YEAR = 2027
+"""From here on a lot at a US broker is identified by what the broker accepts alone (Notice 2026-20 ends)."""
 
 SUMS = ("short", "long", "collectible", "given_up", "cost", "collectible_given_up")
 """What is summed over the lots of a set: micro-dollars; the cost in micro-dollars times millionths."""
+_MILLION = 10**6
+_CENT = 10**4
 _TIES = ["asset", "account_id", "lot_id"]
 _KEY = ["row", "account_id", "lot_id"]
-_CHOICE = [*_KEY, "asset", "term", "date_acquired", "quantity", "cost_rate", "is_short", "is_collectible",
-           "is_indivisible", "proceeds", "loss_basis", "gain_basis"]  # fmt: skip
+_NO_CHAIN = -1
 
 
 @dataclass(frozen=True)
@@ -39,9 +52,28 @@ class Tonight:
 
     return_ids: tuple[str, ...]
     outlook: Outlook
+    state_known: npt.NDArray[np.bool_]
+    """Whether the tax of each return's state is in the figures."""
 
 
-def tonight_of(returns: pl.DataFrame, expectations: pl.DataFrame, settings: FirmSettings) -> Tonight:
+class Plan(NamedTuple):
+    """What to sell, and how the choice is proved.
+
+    `sold`: rows of `for_sale` with `position` (rank from 1), `sold` (the quantity), `proceeds`, `loss_basis` and
+    `gain_basis` of the part sold, and the `SUMS` over it and all ranked above it. `proofs`: row, optimum (enumerated,
+    milp, searched), gap (cents by which a better choice is at most better; null: not known), one row a return searched.
+    """
+
+    sold: pl.DataFrame
+    proofs: pl.DataFrame
+
+
+def tonight_of(
+    returns: pl.DataFrame,
+    expectations: pl.DataFrame,
+    settings: FirmSettings,
+    homes: pl.DataFrame | None = None,
+) -> Tonight:
     """The returns with their expected later years.
 
     Args:
@@ -49,6 +81,7 @@ def tonight_of(returns: pl.DataFrame, expectations: pl.DataFrame, settings: Firm
         expectations: return_id, expected_ordinary_income, expected_annual_gains in dollars; null or no row: this year's
             ordinary income, and no gains.
         settings: the firm's assumptions.
+        homes: return_id, state_index (`law.states`); none: no state's tax counts.
     """
     expected = ("expected_ordinary_income", "expected_annual_gains")
     stated = expectations.select("return_id", (pl.col(expected) * 100).cast(pl.Int64))
@@ -56,69 +89,409 @@ def tonight_of(returns: pl.DataFrame, expectations: pl.DataFrame, settings: Firm
     now = to_returns(returns)
     ordinary = joined.select(pl.coalesce(expected[0], "ordinary")).to_series().to_numpy()
     gains = joined[expected[1]].fill_null(0).to_numpy()
-    return Tonight(tuple(returns["return_id"]), outlook(now, later_year(now, ordinary, gains), settings))
+    home = np.full(returns.height, NOWHERE)
+    if homes is not None:
+        of = returns.select("return_id").join(homes, on="return_id", how="left", maintain_order="left")
+        home = of["state_index"].fill_null(NOWHERE).to_numpy()
+    view = outlook(now, later_year(now, ordinary, gains), settings, home)
+    return Tonight(tuple(returns["return_id"]), view, state_tax(now, view.before, home).covered)
 
 
-def loss_lots(holdings: pl.DataFrame, tonight: Tonight, accounts: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
-    """The lots at a loss that may be sold, of returns with a profile.
+def for_sale(
+    holdings: pl.DataFrame,
+    tonight: Tonight,
+    accounts: pl.DataFrame,
+    facts: pl.DataFrame,
+    gains_of: Sequence[str] = (),
+    year: int | None = None,
+) -> pl.DataFrame:
+    """The lots that may be sold, of returns with a profile: those at a loss, and of some returns those at a gain.
 
-    Adds `row` (place in tonight's returns), platform and custody, `indivisible`, `cost_rate` (millionths of the
-    proceeds) and the amounts in micro-dollars: `proceeds`, `loss_basis` and `gain_basis`, which differ for a gift.
+    Adds `row` (place in tonight's returns), platform and custody, `is_indivisible`, `cost_rate` (millionths of the
+    proceeds), `fixed_fee` and `minimum_trade` (micro-dollars), the amounts in micro-dollars `proceeds`, `loss_basis`
+    and `gain_basis`, which differ for a gift, and `chain` and `place`: from 2027 the lots of an asset at a US broker
+    that offers one method alone (`only_method`) are sold in that method's order, a gain among them and up to the first
+    lot that is not up for sale; -1 is a lot free to choose.
+
+    Args:
+        holdings: the table `holdings`.
+        tonight: the returns.
+        accounts: account_id, platform, custody and, where known, wallet and only_method.
+        facts: asset, collectible, indivisible.
+        gains_of: return_ids whose lots at a gain may be sold.
+        year: of the sale; orders are forced from 2027 on.
     """
     rows = pl.DataFrame(
         {"return_id": tonight.return_ids, "row": range(len(tonight.return_ids))},
         schema={"return_id": pl.String, "row": pl.Int64},
     )
-    costs = {name: _cost_rate(cost.fee_bp, cost.spread_bp) for name, cost in tonight.outlook.settings.platforms.items()}
-    return (
-        holdings.filter(pl.col("why_not").is_null() & (pl.col("unrealized_gain") < 0))
-        .join(rows, on="return_id")
-        .join(accounts.select("account_id", "platform", "custody"), on="account_id", how="left")
+    absent = [pl.lit(None, pl.String).alias(name) for name in ("wallet", "only_method") if name not in accounts.columns]
+    known = accounts.with_columns(absent).select("account_id", "platform", "custody", "wallet", "only_method")
+    joined = (
+        holdings.join(rows, on="return_id")
+        .join(known, on="account_id", how="left")
         .join(facts.select("asset", "collectible", "indivisible").unique("asset"), on="asset", how="left")
         .with_columns(
             pl.col("collectible", "indivisible").fill_null(value=False).name.map(lambda name: f"is_{name}"),
             is_short=pl.col("term") == "short",
-            cost_rate=pl.col("platform").replace_strict(costs, default=costs["default"], return_dtype=pl.Int128),
             proceeds=_micros("value"),
             loss_basis=_micros("value") - _micros("unrealized_gain"),
             gain_basis=_micros("basis"),
         )
+        .with_columns(_platform_costs(tonight.outlook.settings))
+        .pipe(_chained, year or 0)
     )
+    loss = pl.col("unrealized_gain") < 0
+    gain = (pl.col("unrealized_gain") > 0) & pl.col("return_id").is_in(list(gains_of))
+    in_chain = (pl.col("chain") != _NO_CHAIN) & pl.col("reached")
+    free = (pl.col("chain") == _NO_CHAIN) & (loss | gain) & pl.col("why_not").is_null()
+    return joined.filter(free | in_chain).drop("reached", "wallet", "only_method")
 
 
-def choose(lots: pl.DataFrame, tonight: Tonight) -> pl.DataFrame:
-    """The lots to sell, in rank order, with the quantity `sold` of each; no lot of a return that gains nothing.
+def _platform_costs(settings: FirmSettings) -> list[pl.Expr]:
+    """`cost_rate`, `fixed_fee`, `minimum_trade` of each lot's platform."""
 
-    Four orders of each return's lots are tried: short-term first, long-term first, largest loss first, most loss for
-    its trading cost first; of each order every prefix, its last lot whole or cut where the value turns. The set with
-    the highest net benefit wins, the smaller one on a tie. Sets that are no prefix of these orders are not looked at.
+    def column(name: str, of: dict[str, int]) -> pl.Expr:
+        found = pl.col("platform").replace_strict(of, default=of["default"], return_dtype=pl.Int128)
+        return found.fill_null(of["default"]).alias(name)
 
-    Returns:
-        Rows of `loss_lots` with `position` (rank from 1), `sold`, and `proceeds`, `loss_basis`, `gain_basis` of the
-        part sold, and the `SUMS` over it and all ranked above it.
+    platforms = settings.platforms
+    return [
+        column("cost_rate", {name: _cost_rate(cost) for name, cost in platforms.items()}),
+        column("fixed_fee", {name: int(2 * cost.fixed_fee * _MILLION) for name, cost in platforms.items()}),
+        column("minimum_trade", {name: int(cost.minimum_trade * _MILLION) for name, cost in platforms.items()}),
+    ]
+
+
+def _cost_rate(cost: PlatformCost) -> int:
+    """Selling and buying back, in millionths of the proceeds: two fees, the spread, slippage on both trades."""
+    points = 2 * cost.fee_bp + cost.spread_bp + 2 * cost.slippage_bp
+    return int((points * 100).to_integral_value(ROUND_HALF_UP))
+
+
+def _chained(lots: pl.DataFrame, year: int) -> pl.DataFrame:
+    """Add `chain` and `place` of lots in a forced order, and `reached`: no lot before it is kept from sale."""
+    broker = pl.col("custody").fill_null("us_broker") == "us_broker"
+    is_forced = broker & pl.col("only_method").is_in(["fifo", "lifo", "hifo", "lofo"]) & (year >= BROKER_YEAR)
+    wallet = pl.struct("taxpayer_id", pl.coalesce("wallet", "account_id"), "asset")
+    unit_basis = pl.col("basis").cast(pl.Float64) / pl.col("quantity").cast(pl.Float64)
+    age, dear = pl.col("date_acquired").cast(pl.Int64).cast(pl.Float64), unit_basis.fill_null(0.0)
+    key = (
+        pl.when(pl.col("only_method") == "fifo").then(age)
+        .when(pl.col("only_method") == "lifo").then(-age)
+        .when(pl.col("only_method") == "hifo").then(-dear)
+        .otherwise(dear)
+    )  # fmt: skip
+    ordered = lots.with_columns(
+        chain=pl.when(is_forced).then(wallet.rank("dense").cast(pl.Int64)).otherwise(_NO_CHAIN), key=key
+    ).sort("chain", "key", *_TIES)
+    kept = pl.col("why_not").is_not_null().cast(pl.Int64).cum_sum().over("chain")
+    return ordered.with_columns(place=pl.int_range(pl.len()).over("chain"), reached=kept == 0).drop("key")
+
+
+def choose(lots: pl.DataFrame, tonight: Tonight) -> Plan:
+    """What to sell: the set with the highest net benefit, the smaller one on a tie; nothing where nothing is gained.
+
+    A plan must bring more than the rounding of its taxes could feign.
     """
     batches = lots.with_columns(_batch=pl.col("row") // BATCH).partition_by("_batch", include_key=False)
-    return pl.concat([_choose(batch, tonight) for batch in batches or [lots]])
+    plans = [_choose(batch, tonight) for batch in batches or [lots]]
+    return Plan(*(pl.concat(part) for part in zip(*plans, strict=True)))
 
 
-def _choose(lots: pl.DataFrame, tonight: Tonight) -> pl.DataFrame:
-    ordered = _ordered(lots)
-    whole = _sold(ordered, _units(ordered["quantity"]))
-    best = _best(_scored(pl.concat([whole, _kinks(ordered, tonight)]), tonight))
-    for step in STEPS:
-        finer = _scored(_cuts(ordered, best, step), tonight)
-        best = _best(pl.concat([best.with_columns(favour=pl.lit(WORTH_A_CUT)), finer]))
-    winner = best.filter(pl.col("net_benefit") > 0)
-    above = winner.select("row", "order", last="position")
-    full = whole.join(above, on=["row", "order"]).filter(pl.col("position") < pl.col("last"))
-    sold = pl.concat([full.select(whole.columns), winner.select(whole.columns)])
-    return _described(sold, lots)
+def _choose(lots: pl.DataFrame, tonight: Tonight) -> Plan:
+    lots = _with_sums(lots).with_columns(
+        is_special=(pl.col("is_collectible") | (pl.col("loss_basis") != pl.col("gain_basis")))
+    )
+    hard = (
+        (pl.col("chain") != _NO_CHAIN)
+        | pl.col("is_indivisible")
+        | (pl.col("fixed_fee") > 0)
+        | (pl.col("minimum_trade") > 0)
+    )
+    lots = lots.with_columns(is_hard=hard.any().over("row"), tried=pl.col("is_special").sum().over("row") <= MOST_TRIED)
+    easy, hard_lots = lots.filter(~pl.col("is_hard")), lots.filter("is_hard")
+    free = _free(easy, tonight)
+    bound = _bound(hard_lots, tonight)
+    parts = pl.concat([free.sold, bound.sold])
+    ranked = _ranked(parts)
+    found = worth(_with_trades(ranked), tonight)
+    net = found.group_by("row").agg(pl.col("net_benefit").last())
+    gains = net.filter(pl.col("net_benefit") > NOISE)
+    sold = found.join(gains, on="row", how="semi").select(pl.exclude(_WORTH))
+    proofs = pl.concat([free.proofs, bound.proofs]).with_columns(
+        gap=pl.when(pl.col("optimum") != "searched").then("gap")
+    )
+    return Plan(sold.sort("row", "position"), proofs.sort("row"))
+
+
+# --- lots free to choose ---
+
+
+class _Problems(NamedTuple):
+    """Variants of returns: which special lots are sold (whole) beside the others, and the sums of these in cents."""
+
+    row: Ints
+    sums: dict[str, Ints]
+    taken: list[tuple[str, ...]]
+
+
+def _free(lots: pl.DataFrame, tonight: Tonight) -> Plan:
+    if lots.is_empty():
+        return Plan(_no_parts(lots), _proofs([], [], []))
+    problems = _variants(lots)
+    plain = lots.filter(~(pl.col("is_special") & pl.col("tried")) & (pl.col("short") + pl.col("long") != 0))
+    costs, ordered = _curves(plain, problems.row)
+    found, _ = maximise(_domain(costs, problems, tonight), _benefit(problems, tonight), costs)
+    extra = problems.sums["cost"].astype(np.float64)
+    value = found.value - extra
+    best: dict[int, int] = {}
+    for problem, row in enumerate(problems.row.tolist()):
+        if row not in best or value[problem] > value[best[row]] + 1:
+            best[row] = problem
+    winners = np.array(list(best.values()), np.int64)
+    gap = np.array([(found.bound - extra)[problems.row == row].max() - value[best[row]] for row in best])
+    searched = set(lots.filter(pl.col("is_special") & (~pl.col("tried") | ~pl.col("is_indivisible")))["row"].to_list())
+    optimum = ["searched" if row in searched else "enumerated" for row in best]
+    parts = _made_up(ordered, problems.row[winners], found.short[winners], found.long[winners])
+    taken = [(problems.row[p], lot) for p in winners.tolist() for lot in problems.taken[p]]
+    whole = lots.join(
+        pl.DataFrame(taken, schema={"row": pl.Int64, "special": pl.String}, orient="row"),
+        left_on=["row", _special_key()], right_on=["row", "special"], how="semi",
+    ).with_columns(sold="quantity")  # fmt: skip
+    return Plan(pl.concat([parts, whole.select(parts.columns)]), _proofs(list(best), optimum, gap.tolist()))
+
+
+def _special_key() -> pl.Expr:
+    return pl.concat_str("account_id", "lot_id", separator="\x1f")
+
+
+def _variants(lots: pl.DataFrame) -> _Problems:
+    """Every return with each subset of its special lots, if they are few; else with none set apart."""
+    apart = lots.filter(pl.col("is_special") & pl.col("tried")).with_columns(key=_special_key())
+    of: dict[int, list[dict[str, object]]] = {row: [] for row in lots["row"].unique().sort().to_list()}
+    for lot in apart.select("row", "key", *SUMS).to_dicts():
+        of[lot["row"]].append(lot)
+    row, taken, sums = [], [], []
+    for number, special in of.items():
+        for subset in product((False, True), repeat=len(special)):
+            chosen = [lot for lot, is_in in zip(special, subset, strict=True) if is_in]
+            row.append(number)
+            taken.append(tuple(str(lot["key"]) for lot in chosen))
+            sums.append([_cents(sum(int(str(lot[name])) for lot in chosen), name) for name in SUMS])
+    table = np.array(sums, np.int64).reshape(len(row), len(SUMS))
+    return _Problems(np.array(row, np.int64), {name: table[:, k] for k, name in enumerate(SUMS)}, taken)
+
+
+def _cents(amount: int, name: str) -> int:
+    divisor = _CENT * _MILLION if name == "cost" else _CENT
+    return (2 * amount + divisor) // (2 * divisor)
+
+
+def _benefit(problems: _Problems, tonight: Tonight) -> Benefit:
+    def of(problem: Ints, short: Ints, long: Ints, given_up: Ints) -> Ints:
+        sums = {name: amounts[problem] for name, amounts in problems.sums.items()}
+        return benefit(
+            tonight.outlook,
+            Sales(
+                row=problems.row[problem],
+                short_loss=short + sums["short"],
+                long_loss=long + sums["long"],
+                collectible_loss=sums["collectible"],
+                basis_given_up=given_up + sums["given_up"],
+                trading_cost=np.zeros_like(short),
+                collectible_given_up=sums["collectible_given_up"],
+            ),
+        )
+
+    return of
+
+
+def _curves(lots: pl.DataFrame, rows: Ints) -> tuple[Costs, pl.DataFrame]:
+    """The least cost of net losses of each problem, and the lots in that order with the loss before each (`before`)."""
+    loss = pl.col("short") + pl.col("long")
+    ordered = (
+        lots.with_columns(
+            amount=loss.abs(),
+            side=pl.when("is_short").then(0).otherwise(2) + (loss < 0).cast(pl.Int32),
+            rate=pl.col("cost").cast(pl.Float64) / _MILLION / loss.abs().cast(pl.Float64),
+        )
+        # parts of one purchase stand together, so that a lot split in two takes the place of the whole
+        .sort("row", "side", "rate", "date_acquired", *_TIES)
+        .with_columns(
+            total=pl.col("amount").cum_sum().over("row", "side"),
+            spent=(pl.col("cost").cast(pl.Float64) / _MILLION).cum_sum().over("row", "side"),
+        )
+        .with_columns(before=pl.col("total") - pl.col("amount"))
+        .with_row_index("at")
+    )
+    ends = ordered.group_by("row", "side").agg(start=pl.col("at").min(), stop=pl.col("at").max() + 1)
+    start, stop = np.zeros((rows.size, 4), np.int64), np.zeros((rows.size, 4), np.int64)
+    place: dict[int, list[int]] = {}
+    for problem, row in enumerate(rows.tolist()):
+        place.setdefault(row, []).append(problem)
+    for row, side, first, last in ends.iter_rows():
+        for problem in place[row]:
+            start[problem, side], stop[problem, side] = first, last
+    columns = [ordered[name].cast(pl.Float64).to_numpy() for name in ("total", "spent", "rate")]
+    return Costs(columns[0] / _CENT, columns[1] / _CENT, columns[2], start, stop), ordered
+
+
+def _domain(costs: Costs, problems: _Problems, tonight: Tonight) -> Domain:
+    """From all gains to all losses; the law bends where a line of Schedule D is zero, and at the yearly limit."""
+    before, rows = tonight.outlook.before, problems.row
+    limit = lookup(tonight.outlook.tonight.tax_year, tonight.outlook.tonight.status).capital_loss_limit[rows]
+
+    def coordinates(term: int, line: Ints) -> Ints:
+        low, high = -costs.total(2 * term + 1), costs.total(2 * term)
+        bends = [np.zeros_like(low), line, line + limit, before.line_16[rows], before.line_16[rows] + limit]
+        return np.sort(np.stack([low, *(np.clip(at, low, high) for at in bends), high], axis=1), axis=1)
+
+    view = tonight.outlook
+    yearly = limit + np.maximum(0, view.later.long_term[rows])
+    net = before.line_16[rows]
+    totals = [net, *(net + limit + count * yearly for count in range(min(view.settings.horizon_years, MOST_YEARS) + 1))]
+    return Domain(coordinates(0, before.line_7[rows]), coordinates(1, before.line_15[rows]), np.stack(totals, axis=1))
+
+
+def _made_up(ordered: pl.DataFrame, rows: Ints, short: Ints, long: Ints) -> pl.DataFrame:
+    """The lots, cheapest first, that make up each return's net losses; the last one cut."""
+    wanted = pl.DataFrame({"row": rows, "want_short": short, "want_long": long})
+    loss = pl.col("short") + pl.col("long")
+    want = pl.when("is_short").then("want_short").otherwise("want_long")
+    some = ordered.join(wanted, on="row", maintain_order="left").with_columns(
+        need=pl.when(want.sign() == loss.sign())
+        .then(want.abs().cast(pl.Int128) * _CENT - pl.col("before"))
+        .otherwise(0)
+    )
+    some = some.filter(pl.col("need") > _CENT // 2)
+    units = zip(_units(some["quantity"]), some["need"], some["amount"], strict=True)
+    parts = [whole if need >= amount - _CENT else max(1, whole * need // amount) for whole, need, amount in units]
+    return _cut(some, parts)
+
+
+# --- forced choices ---
+
+
+def _bound(lots: pl.DataFrame, tonight: Tonight) -> Plan:
+    """Returns whose lots are not free to choose, one by one."""
+    plans = [_solve(of, tonight) for of in lots.partition_by("row", maintain_order=True)] if lots.height else []
+    if not plans:
+        return Plan(_no_parts(lots), _proofs([], [], []))
+    return Plan(*(pl.concat(part) for part in zip(*plans, strict=True)))
+
+
+def _solve(lots: pl.DataFrame, tonight: Tonight) -> Plan:
+    row = lots["row"][0]
+    problems = _variants(lots)
+    best, most, bound = _no_parts(lots), 0.0, 0.0
+    for problem in range(problems.row.size):
+        one = _Problems(
+            problems.row[[problem]], {k: v[[problem]] for k, v in problems.sums.items()}, [problems.taken[problem]]
+        )
+        apart = lots.filter(_special_key().is_in(list(one.taken[0]))).with_columns(sold="quantity")
+        rest = lots.filter(~(pl.col("is_special") & pl.col("tried")))
+        parts, proven = _solve_variant(rest, apart, one, tonight, most)
+        bound = max(bound, proven)
+        value = _value(parts, tonight)
+        if value > most + 1:
+            best, most = parts, value
+    special = lots.filter("is_special")
+    searched = special.height and not (special["tried"] & special["is_indivisible"]).all()
+    return Plan(best, _proofs([row], ["searched" if searched else "milp"], [max(0.0, bound - most)]))
+
+
+def _solve_variant(
+    lots: pl.DataFrame, apart: pl.DataFrame, problem: _Problems, tonight: Tonight, known: float
+) -> tuple[pl.DataFrame, float]:
+    """The best parts of `lots` beside the special lots taken whole, and a bound (cents) of what they can bring."""
+    apart = apart.select(_no_parts(lots).columns)
+    best, most = apart, max(_value(apart, tonight), 0.0)
+    for guess in _guesses(lots):
+        parts = pl.concat([guess, apart])
+        value = _value(parts, tonight)
+        if value > most:
+            best, most = parts, value
+    known = max(known, most)
+    plain = lots.filter(pl.col("short") + pl.col("long") != 0)
+    costs, _ = _curves(plain, problem.row)
+    extra = float(problem.sums["cost"][0])
+    start = Found(np.zeros(1, np.int64), np.zeros(1, np.int64), np.array([known + extra]), np.array([known + extra]))
+    found, cells = maximise(_domain(costs, problem, tonight), _benefit(problem, tonight), costs, start)
+    solved = forced.solve(_forced_lots(lots), cells, known + extra)
+    bound = max(known, float(found.bound[0]) - extra if _open(found, known + extra) else known, solved.bound - extra)
+    if solved.parts is not None:
+        units = [
+            round(Decimal(part) * whole)
+            for part, whole in zip(solved.parts.tolist(), _units(lots["quantity"]), strict=True)
+        ]
+        some = [unit > 0 for unit in units]
+        parts = pl.concat([_cut(lots.filter(some), [unit for unit in units if unit > 0]), apart])
+        if _value(parts, tonight) > most:
+            best = parts
+    return best, bound
+
+
+def _open(found: Found, known: float) -> bool:
+    return float(found.bound[0]) > known
+
+
+def _guesses(lots: pl.DataFrame) -> list[pl.DataFrame]:
+    """Whole lots, largest loss first and chains in their order: every prefix of up to 64, that every trade allows."""
+    loss = pl.col("short") + pl.col("long")
+    key = pl.when(pl.col("chain") == _NO_CHAIN).then(loss).otherwise(loss.sum().over("chain"))
+    ordered = lots.with_columns(_weight=key).sort("_weight", "chain", "place", *_TIES, descending=[True, *[False] * 5])
+    guesses = []
+    for count in range(1, min(ordered.height, 64) + 1):
+        some = ordered.head(count).with_columns(sold="quantity")
+        if not some.filter(pl.col("proceeds").sum().over("account_id", "asset") < pl.col("minimum_trade")).height:
+            guesses.append(some.select(_no_parts(lots).columns))
+    return guesses
+
+
+def _forced_lots(lots: pl.DataFrame) -> forced.Lots:
+    def cents(name: str, divisor: int = _CENT) -> Floats:
+        return lots[name].cast(pl.Float64).to_numpy() / divisor
+
+    trade = lots.select(pl.struct("account_id", "asset").rank("dense").cast(pl.Int64)).to_series().to_numpy()
+    return forced.Lots(
+        cents("short"), cents("long"), cents("proceeds"), cents("cost", _CENT * _MILLION),
+        lots["is_indivisible"].to_numpy(), trade, cents("fixed_fee"), cents("minimum_trade"),
+        lots["chain"].to_numpy(), lots["place"].to_numpy(),
+    )  # fmt: skip
+
+
+def _value(parts: pl.DataFrame, tonight: Tonight) -> float:
+    """Net benefit of the parts of one return, cents."""
+    if parts.is_empty():
+        return 0.0
+    return float(worth(_with_trades(_ranked(parts)).tail(1), tonight)["net_benefit"][0])
+
+
+# --- sets of lots ---
 
 
 def everything(lots: pl.DataFrame) -> pl.DataFrame:
-    """All loss lots sold whole, as `choose` returns them."""
-    ordered = _ordered(lots).filter(pl.col("order") == 0)
-    return _described(_sold(ordered, _units(ordered["quantity"])), lots)
+    """All lots at a loss sold whole, as `Plan.sold`."""
+    losing = _with_sums(lots.filter(pl.col("loss_basis") > pl.col("proceeds")))
+    return _with_trades(_ranked(losing.with_columns(sold="quantity")))
+
+
+def greedy(lots: pl.DataFrame, tonight: Tonight) -> pl.DataFrame:
+    """The largest losses, whole lots, until they cover the year's gains and the yearly limit: what lists of losses do."""
+    before = tonight.outlook.before
+    limit = lookup(tonight.outlook.tonight.tax_year, tonight.outlook.tonight.status).capital_loss_limit
+    cover = pl.DataFrame(
+        {"row": np.arange(limit.size), "cover": before.line_16 + limit}, schema={"row": pl.Int64, "cover": pl.Int64}
+    )
+    loss = pl.col("loss_basis") - pl.col("proceeds")
+    ordered = _with_sums(lots.filter(loss > 0)).with_columns(_loss=loss)
+    ordered = ordered.sort("row", "_loss", *_TIES, descending=[False, True, *[False] * 3]).join(
+        cover, on="row", maintain_order="left"
+    )
+    before_it = pl.col("_loss").cum_sum().over("row") - pl.col("_loss")
+    taken = ordered.filter(before_it < pl.col("cover").cast(pl.Int128) * _CENT)
+    return _with_trades(_ranked(taken.with_columns(sold="quantity")))
 
 
 def worth(sold: pl.DataFrame, tonight: Tonight) -> pl.DataFrame:
@@ -127,9 +500,34 @@ def worth(sold: pl.DataFrame, tonight: Tonight) -> pl.DataFrame:
     return sold.with_columns(pl.Series(field.name, getattr(found, field.name)) for field in fields(Worth))
 
 
-def _cost_rate(fee_bp: Decimal, spread_bp: Decimal) -> int:
-    """Selling and buying back, in millionths of the proceeds: two fees and the spread."""
-    return int(((2 * fee_bp + spread_bp) * 100).to_integral_value(ROUND_HALF_UP))
+def worth_of_one(turning: pl.DataFrame, chosen: pl.DataFrame, tonight: Tonight, *, short: bool) -> pl.DataFrame:
+    """The worth of each return's plan with the whole of one lot in it, a row a lot, were the lot of the term said.
+
+    Args:
+        turning: row, account_id, lot_id, asset, value, unrealized_gain, basis: whole lots.
+        chosen: `Plan.sold`: what the plan sells of the lot is taken out first.
+        tonight: the returns.
+        short: the term in which the lot is sold.
+    """
+    last = chosen.group_by("row", maintain_order=True).agg(pl.col(SUMS).last())
+    own = _with_sums(chosen.drop(SUMS)).select(*_KEY, *(pl.col(name).alias(f"own_{name}") for name in SUMS))
+    lot = _with_sums(
+        turning.with_columns(
+            proceeds=_micros("value"), loss_basis=_micros("value") - _micros("unrealized_gain"), gain_basis=_micros("basis"),
+            is_short=pl.lit(short), is_collectible=pl.lit(value=False), cost_rate=pl.lit(0, pl.Int128),
+        )
+    )  # fmt: skip
+    rest = lot.join(last, on="row", how="left", maintain_order="left", suffix="_plan").join(
+        own, on=_KEY, how="left", maintain_order="left"
+    )
+    sums = [
+        (pl.col(name) + pl.col(f"{name}_plan").fill_null(0) - pl.col(f"own_{name}").fill_null(0)).alias(name)
+        for name in SUMS
+    ]
+    return worth(rest.select("row", *sums), tonight)
+
+
+_WORTH = [field.name for field in fields(Worth)]
 
 
 def _units(quantity: pl.Series) -> list[int]:
@@ -138,31 +536,6 @@ def _units(quantity: pl.Series) -> list[int]:
 
 def _micros(column: str) -> pl.Expr:
     return pl.col(column).to_physical().cast(pl.Int128)
-
-
-def _described(sold: pl.DataFrame, lots: pl.DataFrame) -> pl.DataFrame:
-    """`sold` in rank order with what else is known of each lot."""
-    known = lots.select(*_KEY, pl.exclude(sold.columns))
-    return sold.join(known, on=_KEY, how="left").sort("row", "position")
-
-
-def _ordered(lots: pl.DataFrame) -> pl.DataFrame:
-    """Every lot once in each `order`, with its `position` and the sums over the lots before it (`*_before`)."""
-    loss = pl.col("loss_basis") - pl.col("proceeds")
-    keyed = _with_sums(lots.select(_CHOICE)).with_columns(
-        is_long=~pl.col("is_short"),
-        per_cost=loss * 10**12 // (pl.col("cost") + 1),
-        # parts of one purchase stand together, so that a lot split in two takes the place of the whole
-        purchase=loss.sum().over("row", "account_id", "asset", "term", "date_acquired"),
-    )
-    orders = (["is_short", "per_cost"], ["is_long", "per_cost"], ["purchase", "per_cost"], ["per_cost"])
-    before = [(pl.col(name).cum_sum().over("row") - pl.col(name)).alias(f"{name}_before") for name in SUMS]
-    return pl.concat(
-        keyed.sort("row", *keys, *_TIES, descending=[False, *[True] * len(keys), *[False] * len(_TIES)]).with_columns(
-            *before, order=pl.lit(order), position=pl.int_range(1, pl.len() + 1).over("row")
-        )
-        for order, keys in enumerate(orders)
-    )
 
 
 def _with_sums(lots: pl.DataFrame) -> pl.DataFrame:
@@ -180,81 +553,63 @@ def _with_sums(lots: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _sold(ordered: pl.DataFrame, parts: Iterable[int]) -> pl.DataFrame:
-    """`ordered` where only `parts` units (of 10^-18) of each lot are sold, with the sums up to and with it."""
-    sold, wholes = list(parts), _units(ordered["quantity"])
+def _cut(lots: pl.DataFrame, parts: list[int]) -> pl.DataFrame:
+    """`lots` of which `parts` units (of 10^-18) are sold, with the amounts and sums of these."""
+    wholes = _units(lots["quantity"])
 
     def cut(column: str) -> pl.Series:
-        amounts = zip(ordered[column], sold, wholes, strict=True)
+        amounts = zip(lots[column], parts, wholes, strict=True)
         return pl.Series(column, [share(*cell) if cell[1] != cell[2] else cell[0] for cell in amounts], pl.Int128)
 
     cuts = [cut(column) for column in ("proceeds", "loss_basis", "gain_basis")]
-    pieces = _with_sums(ordered.with_columns(from_ints("sold", sold, QUANTITY), *cuts))
-    return pieces.with_columns(pl.col(name) + pl.col(f"{name}_before") for name in SUMS)
+    return _with_sums(lots.with_columns(from_ints("sold", parts, QUANTITY), *cuts)).select(_no_parts(lots).columns)
 
 
-def _kinks(ordered: pl.DataFrame, tonight: Tonight) -> pl.DataFrame:
-    """Lots cut where the year's net is zero, where it is the limit, and where a later year uses up the carryover.
+_OF_A_PART = (
+    "row", "return_id", "taxpayer_id", "account_id", "asset", "lot_id", "quantity", "price", "priced_at", "term",
+    "date_acquired", "long_term_from", "unrealized_gain", "platform", "custody", "is_short", "is_collectible",
+    "is_indivisible", "cost_rate", "fixed_fee", "minimum_trade", "chain", "place", "proceeds", "loss_basis",
+    "gain_basis", *SUMS,
+)  # fmt: skip
 
-    Schedule D line 16 after the sale: 0; -limit (IRC 1211(b)); and less by (limit + expected gains) for each later year.
-    """
-    view = tonight.outlook
-    net = view.before.line_16
-    limit = lookup(view.tonight.tax_year, view.tonight.status).capital_loss_limit
-    yearly = limit + np.maximum(0, view.later.long_term)
-    years = range(min(view.settings.horizon_years, MOST_KINKS) + 1)
-    targets = np.stack([net, *(net + limit + count * yearly for count in years)], axis=1)
-    kinks = (
-        pl.DataFrame({"row": np.arange(net.size), "target": targets}, schema_overrides={"row": pl.Int64})
-        .explode("target")
-        .with_columns(pl.col("target").cast(pl.Int128) * 10**4)
-    )
+
+def _no_parts(lots: pl.DataFrame) -> pl.DataFrame:
+    types: dict[str, pl.DataType | type[pl.DataType]] = {
+        **lots.schema,
+        **dict.fromkeys(SUMS, pl.Int128),
+        "sold": QUANTITY,
+    }
+    return pl.DataFrame(schema={name: types[name] for name in (*_OF_A_PART, "sold")})
+
+
+def _ranked(parts: pl.DataFrame) -> pl.DataFrame:
+    """Parts in rank order (`position`): losses before gains, short-term first, the cheapest dollar of loss first."""
     loss = pl.col("loss_basis") - pl.col("proceeds")
-    need = pl.col("target") - pl.col("short_before") - pl.col("long_before")
-    cut = (
-        ordered.filter(~pl.col("is_indivisible"))
-        .join(kinks.unique(), on="row", maintain_order="left_right")
-        .with_columns(need=need, loss=loss)
-        .filter((pl.col("need") > 0) & (pl.col("need") < pl.col("loss")))
-    )
-    wholes = zip(_units(cut["quantity"]), cut["need"], cut["loss"], strict=True)
-    parts = [max(1, whole * need // loss) for whole, need, loss in wholes]
-    return _sold(cut.select(ordered.columns), parts)
-
-
-def _cuts(ordered: pl.DataFrame, best: pl.DataFrame, step: int) -> pl.DataFrame:
-    """Cuts of the last lot of each best set, and first of the lot after it, in steps of 1/`step` of the lot."""
-    reach, next_lots = (STEPS[0] - 1, 1) if step == STEPS[0] else (7, 0)
-    near = (
-        ordered.filter(~pl.col("is_indivisible"))
-        .join(best.select("row", "order", last="position", so_far="sold"), on=["row", "order"])
-        .with_columns(beyond=pl.col("position") - pl.col("last"))
-        .filter(pl.col("beyond").is_between(0, next_lots))
-        .join(pl.DataFrame({"offset": range(-reach, reach + 1)}), how="cross")
-    )
-    parts = [
-        min(whole, (0 if beyond else so_far) + whole * offset // step)
-        for whole, so_far, beyond, offset in zip(
-            _units(near["quantity"]), _units(near["so_far"]), near["beyond"], near["offset"], strict=True
+    first = pl.when(pl.col("chain") == _NO_CHAIN).then(0).otherwise(pl.col("place"))
+    return (
+        parts.with_columns(
+            _gain=(loss < 0) & (pl.col("chain") == _NO_CHAIN),
+            _rate=pl.col("cost").cast(pl.Float64) / (loss.abs().cast(pl.Float64) + 1),
+            _first=first,
         )
-    ]
-    possible = [part > 0 for part in parts]
-    return _sold(near.filter(possible).select(ordered.columns), [part for part in parts if part > 0])
+        .sort("row", "_gain", "chain", "_first", "is_short", "_rate", "date_acquired", *_TIES,
+              descending=[False, False, False, False, True, False, False, False, False, False])
+        .with_columns(position=pl.int_range(1, pl.len() + 1).over("row"))
+        .drop("_gain", "_rate", "_first")
+    )  # fmt: skip
 
 
-def _scored(candidates: pl.DataFrame, tonight: Tonight) -> pl.DataFrame:
-    """`candidates` with `net_benefit` (and no `favour`); sets with the same sums are assessed once."""
-    keys = ["row", *SUMS]
-    found = worth(candidates.select(keys).unique(), tonight).select(*keys, "net_benefit", favour=pl.lit(0))
-    return candidates.join(found, on=keys, how="left")
+def _with_trades(ranked: pl.DataFrame) -> pl.DataFrame:
+    """Ranked parts with the fixed cost of each trade in its first part, and the sums up to and with each."""
+    opens = pl.int_range(pl.len()).over("row", "account_id", "asset") == 0
+    cost = pl.col("cost") + pl.when(opens).then(pl.col("fixed_fee") * _MILLION).otherwise(0)
+    return ranked.with_columns(cost=cost).with_columns(pl.col(name).cum_sum().over("row") for name in SUMS)
 
 
-def _best(scored: pl.DataFrame) -> pl.DataFrame:
-    """Of each return the set with the highest net benefit; on a tie the smaller sale, then the earlier order."""
-    loss = pl.col("short") + pl.col("long")
-    benefit = pl.col("net_benefit") + pl.col("favour")
-    ranked = scored.sort(pl.col("row"), -benefit, loss, "order", "position", "sold")
-    return ranked.unique("row", keep="first", maintain_order=True)
+def _proofs(rows: Sequence[int], optimum: Sequence[str], gap: Sequence[float]) -> pl.DataFrame:
+    cents = [max(0, round(one)) for one in gap]
+    schema = {"row": pl.Int64, "optimum": pl.String, "gap": pl.Int64}
+    return pl.DataFrame({"row": rows, "optimum": optimum, "gap": cents}, schema=schema)
 
 
 def _sales(sold: pl.DataFrame) -> Sales:
@@ -266,10 +621,10 @@ def _sales(sold: pl.DataFrame) -> Sales:
 
     return Sales(
         row=sold["row"].to_numpy(),
-        short_loss=cents("short", 10**4),
-        long_loss=cents("long", 10**4),
-        collectible_loss=cents("collectible", 10**4),
-        basis_given_up=cents("given_up", 10**4),
-        trading_cost=cents("cost", 10**10),
-        collectible_given_up=cents("collectible_given_up", 10**4),
+        short_loss=cents("short", _CENT),
+        long_loss=cents("long", _CENT),
+        collectible_loss=cents("collectible", _CENT),
+        basis_given_up=cents("given_up", _CENT),
+        trading_cost=cents("cost", _CENT * _MILLION),
+        collectible_given_up=cents("collectible_given_up", _CENT),
     )

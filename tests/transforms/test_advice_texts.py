@@ -84,10 +84,11 @@ def test_dollars_reads_cents_and_decimals():
 def test_reason_is_a_sentence_without_the_hostile_name():
     lot = {"asset": "=HYPERLINK(1)", "quantity": Decimal(2), "term": "short", "unrealized_gain": Decimal(-500)}
     lot |= {"tax_saved_now": Decimal(204), "carryforward_value": Decimal(0), "later_tax_cost": Decimal(0)}
-    lot |= {"trading_cost": Decimal(4), "net_benefit": Decimal(200)}
+    lot |= {"trading_cost": Decimal(4), "net_benefit": Decimal(200), "restarted_clock_cost": Decimal(0)}
+    lot |= {"is_indivisible": False, "proceeds": Decimal(1)}
     assert reason(lot) == (
         "Selling 2 this asset realizes a short-term loss of $500.00, worth $200.00: $204.00 less tax this year, less "
-        "$4.00 of trading cost."
+        "$4.00 of trading cost. Never to a person or an entity that the client controls."
     )
 
 

@@ -111,6 +111,11 @@ def lawful_classes(rules: Iterable[Rule], day: date) -> tuple[str, ...]:
     )
 
 
+def reachable_classes(rules: Iterable[Rule]) -> tuple[str, ...]:
+    """The asset classes that the law or a pending bill would reach, whatever its effective date."""
+    return tuple(sorted({name for rule in rules if rule.status in ("law", "pending") for name in rule.classes}))
+
+
 def open_to_change() -> tuple[str, ...]:
     """The rules whose fate a firm may record: whatever is not yet law."""
     return tuple(rule.rule_id for rule in RULES if rule.status != "law")
