@@ -18,8 +18,8 @@ from transforms.law.parameters import Ints
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Bools: TypeAlias = npt.NDArray[np.bool_]
-Benefit: TypeAlias = Callable[[Ints, Ints, Ints, Ints], Ints]
-"""(problem, net short loss, net long loss, basis given up) -> benefit before trading cost; all in cents."""
+Benefit: TypeAlias = Callable[[Ints, Ints, Ints, Ints, Ints], Ints]
+"""(problem, net short loss, net long loss, basis given up, basis raised) -> benefit before trading cost; all in cents."""
 
 NOISE = 40
 """Cents: a dozen taxes, each rounded to cents, make a benefit; so much off a straight line is no bend."""
@@ -146,7 +146,7 @@ class _Search:
         start = Found(
             zero.copy(),
             zero.copy(),
-            benefit(problems, zero, zero, zero).astype(np.float64),
+            benefit(problems, zero, zero, zero, zero).astype(np.float64),
             np.full(zero.size, -np.inf),
         )
         self.best = known or start
@@ -157,7 +157,9 @@ class _Search:
 
     def result(self) -> tuple[Found, Cells]:
         """The best, with its bound, and the linear cells."""
-        found = Cells(*(np.concatenate(part) for part in zip(*self.linear, strict=True))) if self.linear else _none()
+        # cells left open are told as if they were linear: what they promise is checked by who asks
+        every = [*self.linear, self.queue]
+        found = Cells(*(np.concatenate(part) for part in zip(*every, strict=True)))
         bound = self.best.value.copy()
         np.maximum.at(bound, self.queue.problem, self.bounds)
         return self.best._replace(bound=bound), found
@@ -227,7 +229,7 @@ class _Search:
                 for move in moves:
                     to: list[Ints] = [best[k] + (off if k == move else nothing) for k in (0, 1)]
                     low, high = self.ends[move]
-                    had = self.benefit(problems, to[0], to[1], to[0] + to[1])
+                    had = _at(self.benefit, problems, to[0], to[1])
                     value = had - sum(self.costs.of(problems, to[k].astype(np.float64), k) for k in (0, 1))
                     fine = (off != 0) & (to[move] >= low) & (to[move] <= high) & (value >= self.best.value - A_FEW)
                     for k in (0, 1):
@@ -238,8 +240,9 @@ class _Search:
     def bound(self, cells: Cells) -> Floats:
         """What no point of a cell can exceed: all its loss for the least basis given up and the least cost."""
         short, long = cells.short.max(axis=1), cells.long.max(axis=1)
-        given_up = (cells.short + cells.long).min(axis=1)
-        most = self.benefit(cells.problem, short, long, given_up)
+        least = [amounts.min(axis=1) for amounts in (cells.short, cells.long)]
+        given_up, raised = (sum(np.maximum(0, sign * amount) for amount in least) for sign in (1, -1))
+        most = self.benefit(cells.problem, short, long, given_up, raised)
         return most + NOISE - self._least_cost(cells)
 
     def _least_cost(self, cells: Cells) -> Floats:
@@ -265,7 +268,7 @@ class _Search:
         width = short.shape[1]
         of, shorts, longs = np.repeat(problem, width), np.rint(short.ravel()), np.rint(long.ravel())
         whole = shorts.astype(np.int64), longs.astype(np.int64)
-        had = self.benefit(of, *whole, whole[0] + whole[1]) if benefit is None else benefit.ravel()
+        had = _at(self.benefit, of, *whole) if benefit is None else benefit.ravel()
         value = had - self.costs.of(of, shorts, 0) - self.costs.of(of, longs, 1)
         order = np.lexsort((np.abs(shorts) + np.abs(longs), -np.round(value), of))
         first = order[np.r_[True, of[order][1:] != of[order][:-1]]] if of.size else order
@@ -301,7 +304,7 @@ def _probes(cells: Cells, benefit: Benefit) -> _Probes:
 def _off_in_the_middle(cells: Cells, benefit: Benefit) -> Floats:
     """How far the middle of a cell is off the plane through its corners."""
     short, long = (np.rint(amounts.mean(axis=1)).astype(np.int64) for amounts in (cells.short, cells.long))
-    return np.abs(benefit(cells.problem, short, long, short + long) - _plane(cells, short, long))
+    return np.abs(_at(benefit, cells.problem, short, long) - _plane(cells, short, long))
 
 
 def _edge(cells: Cells, one: int, other: int, benefit: Benefit) -> tuple[Floats, Floats]:
@@ -350,7 +353,7 @@ def _on(cells: Cells, one: int, other: int, part: float | Floats, benefit: Benef
     longer = np.abs(s1 - s0) >= np.abs(l1 - l0)
     whole, gone = np.where(longer, s1 - s0, l1 - l0), np.where(longer, short - s0, long - l0)
     true_part = np.where(whole != 0, gone / np.where(whole == 0, 1, whole), 0.0)
-    return _Point(short, long, benefit(cells.problem, short, long, short + long).astype(np.float64), true_part)
+    return _Point(short, long, _at(benefit, cells.problem, short, long).astype(np.float64), true_part)
 
 
 def _plane(cells: Cells, short: Ints, long: Ints) -> Floats:
@@ -451,7 +454,7 @@ def _halved(cells: Cells, benefit: Benefit) -> Cells:
 
 def _cut_middle(cells: Cells, benefit: Benefit) -> Cells:
     short, long = (np.rint(amounts.mean(axis=1)).astype(np.int64) for amounts in (cells.short, cells.long))
-    middle = short, long, benefit(cells.problem, short, long, short + long)
+    middle = short, long, _at(benefit, cells.problem, short, long)
     corner = [_corner(cells, place) for place in range(3)]
     return _join(*((cells.problem, corner[one], corner[other], middle) for one, other in _EDGES))
 
@@ -501,6 +504,12 @@ def _longest(cells: Cells) -> Ints:
     return longest
 
 
+def _at(benefit: Benefit, problem: Ints, short: Ints, long: Ints) -> Ints:
+    """The benefit of net losses: what is lost gives basis up, what is gained raises it."""
+    given_up, raised = (np.maximum(0, sign * short) + np.maximum(0, sign * long) for sign in (1, -1))
+    return benefit(problem, short, long, given_up, raised)
+
+
 def _first_cells(domain: Domain, benefit: Benefit) -> Cells:
     """The rectangles between the coordinates, each in two along the line of equal total loss."""
     problems = np.arange(domain.short.shape[0])
@@ -517,7 +526,7 @@ def _first_cells(domain: Domain, benefit: Benefit) -> Cells:
             upper = np.stack([s1, s1, s0], axis=1), np.stack([l1, l0, l1], axis=1)
             parts += [(problems[some], *(f[some] for f in lower)), (problems[both], *(f[both] for f in upper))]
     problem, short, long = (np.concatenate(part) for part in zip(*parts, strict=True))
-    had = [benefit(problem, short[:, k], long[:, k], short[:, k] + long[:, k]) for k in range(3)]
+    had = [_at(benefit, problem, short[:, k], long[:, k]) for k in range(3)]
     return Cells(problem, short, long, np.stack(had, axis=1))
 
 

@@ -32,12 +32,16 @@ BATCH = 1_000
 """Returns searched together."""
 MOST_TRIED = 3
 """Lots that move more than the two nets: every subset of so many is tried; more are treated as if they did not."""
+MOST_WHOLE = 12
+"""Of so many lots that are sold whole or not at all every subset is tried."""
 MOST_YEARS = 20
 """Later years at whose end the carryover may be used up."""
 BROKER_YEAR = 2027
 """From here on a lot at a US broker is identified by what the broker accepts alone (Notice 2026-20 ends)."""
 
-SUMS = ("short", "long", "collectible", "given_up", "cost", "collectible_given_up")
+SUMS = (
+    "short", "long", "collectible", "given_up", "cost", "collectible_given_up", "raised", "collectible_raised",
+)  # fmt: skip
 """What is summed over the lots of a set: micro-dollars; the cost in micro-dollars times millionths."""
 _MILLION = 10**6
 _CENT = 10**4
@@ -289,7 +293,7 @@ def _cents(amount: int, name: str) -> int:
 
 
 def _benefit(problems: _Problems, tonight: Tonight) -> Benefit:
-    def of(problem: Ints, short: Ints, long: Ints, given_up: Ints) -> Ints:
+    def of(problem: Ints, short: Ints, long: Ints, given_up: Ints, raised: Ints) -> Ints:
         sums = {name: amounts[problem] for name, amounts in problems.sums.items()}
         return benefit(
             tonight.outlook,
@@ -301,6 +305,8 @@ def _benefit(problems: _Problems, tonight: Tonight) -> Benefit:
                 basis_given_up=given_up + sums["given_up"],
                 trading_cost=np.zeros_like(short),
                 collectible_given_up=sums["collectible_given_up"],
+                basis_raised=raised + sums["raised"],
+                collectible_raised=sums["collectible_raised"],
             ),
         )
 
@@ -382,6 +388,8 @@ def _bound(lots: pl.DataFrame, tonight: Tonight) -> Plan:
 
 
 def _solve(lots: pl.DataFrame, tonight: Tonight) -> Plan:
+    if lots["is_indivisible"].all() and lots.height <= MOST_WHOLE:
+        return _every_subset(lots, tonight)
     row = lots["row"][0]
     problems = _variants(lots)
     best, most, bound = _no_parts(lots), 0.0, 0.0
@@ -399,6 +407,35 @@ def _solve(lots: pl.DataFrame, tonight: Tonight) -> Plan:
     special = lots.filter("is_special")
     searched = special.height and not (special["tried"] & special["is_indivisible"]).all()
     return Plan(best, _proofs([row], ["searched" if searched else "milp"], [max(0.0, bound - most)]))
+
+
+def _every_subset(lots: pl.DataFrame, tonight: Tonight) -> Plan:
+    """A few lots that are sold whole or not at all: the best of all subsets that chains and trades allow."""
+    lots = lots.sort("chain", "place", *_TIES)
+    subsets = np.array(list(product((0, 1), repeat=lots.height)), np.int64)
+    chain, place = lots["chain"].to_numpy(), lots["place"].to_numpy()
+    proceeds = lots["proceeds"].cast(pl.Int64).to_numpy()
+    trade = lots.select(pl.struct("account_id", "asset").rank("dense").cast(pl.Int64)).to_series().to_numpy()
+    allowed, fixed = np.ones(len(subsets), np.bool_), np.zeros(len(subsets), np.int64)
+    for one in range(1, lots.height):
+        if chain[one] != _NO_CHAIN and chain[one] == chain[one - 1] and place[one] > place[one - 1]:
+            allowed &= subsets[:, one] <= subsets[:, one - 1]
+    for number in np.unique(trade):
+        mine = trade == number
+        made, sold = subsets[:, mine].any(axis=1), subsets[:, mine] @ proceeds[mine]
+        allowed &= ~made | (sold >= int(lots["minimum_trade"].filter(pl.Series(mine))[0]))
+        fixed += made * int(lots["fixed_fee"].filter(pl.Series(mine))[0])
+    subsets, fixed = subsets[allowed], fixed[allowed]
+    micros = lots.with_columns(pl.col("cost") // _MILLION).cast(dict.fromkeys(SUMS, pl.Int64))
+    sums = {name: subsets @ micros[name].to_numpy() for name in SUMS}
+    sums["cost"] = sums["cost"] + fixed
+    table = pl.DataFrame({"row": np.full(len(subsets), lots["row"][0]), **sums}).cast(dict.fromkeys(SUMS, pl.Int128))
+    table = table.with_columns(pl.col("cost") * _MILLION)
+    net = worth(table, tonight)["net_benefit"].to_numpy()
+    size = np.abs(sums["short"]) + np.abs(sums["long"])
+    best = np.lexsort((size, -net))[0]
+    parts = lots.with_columns(sold="quantity").filter(pl.Series(subsets[best] == 1)).select(_no_parts(lots).columns)
+    return Plan(parts, _proofs([lots["row"][0]], ["enumerated"], [0]))
 
 
 def _solve_variant(
@@ -541,14 +578,17 @@ def _micros(column: str) -> pl.Expr:
 def _with_sums(lots: pl.DataFrame) -> pl.DataFrame:
     """`lots` with what each adds to the sums."""
     loss = pl.col("loss_basis") - pl.col("proceeds")
-    given_up = pl.col("gain_basis") - pl.col("proceeds")
+    over = pl.col("gain_basis") - pl.col("proceeds")
     zero = pl.lit(0, pl.Int128)
+    given_up, raised = pl.max_horizontal(over, zero), pl.max_horizontal(0 - over, zero)
     return lots.with_columns(
         short=pl.when("is_short").then(loss).otherwise(zero),
         long=pl.when("is_short").then(zero).otherwise(loss),
         collectible=pl.when(pl.col("is_collectible") & ~pl.col("is_short")).then(loss).otherwise(zero),
         given_up=given_up,
         collectible_given_up=pl.when("is_collectible").then(given_up).otherwise(zero),
+        raised=raised,
+        collectible_raised=pl.when("is_collectible").then(raised).otherwise(zero),
         cost=pl.col("proceeds") * pl.col("cost_rate"),
     )
 
@@ -627,4 +667,6 @@ def _sales(sold: pl.DataFrame) -> Sales:
         basis_given_up=cents("given_up", _CENT),
         trading_cost=cents("cost", _CENT * _MILLION),
         collectible_given_up=cents("collectible_given_up", _CENT),
+        basis_raised=cents("raised", _CENT),
+        collectible_raised=cents("collectible_raised", _CENT),
     )
