@@ -18,10 +18,10 @@ from transforms.law.parameters import Ints
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Bools: TypeAlias = npt.NDArray[np.bool_]
-Benefit: TypeAlias = Callable[[Ints, Ints, Ints, Ints, Ints], Ints]
-"""(problem, net short loss, net long loss, basis given up, basis raised) -> benefit before trading cost; all in cents."""
+Benefit: TypeAlias = Callable[[Ints, Ints, Ints, Ints], Ints]
+"""(problem, net short loss, net long loss, basis given up) -> benefit before trading cost; all in cents."""
 
-NOISE = 40
+NOISE = 10
 """Cents: a dozen taxes, each rounded to cents, make a benefit; so much off a straight line is no bend."""
 AT_ONCE = 24
 """Cells of one problem looked at in a round, the most promising first."""
@@ -36,6 +36,7 @@ HALVED = 10.0
 _PROBE, _CLOSE = 1 / 8, 1 / 64
 _STEPS = tuple(10**power * digit for power in (6, 5, 4, 3, 2, 1, 0) for digit in (5, 2, 1))
 _STRIDES = 8
+A_STEP = 1_000
 _DIRECTIONS = np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (1, -1), (-1, 1), (1, 1), (-1, -1)], dtype=np.float64)
 _EDGES = ((0, 1), (1, 2), (2, 0))
 
@@ -146,7 +147,7 @@ class _Search:
         start = Found(
             zero.copy(),
             zero.copy(),
-            benefit(problems, zero, zero, zero, zero).astype(np.float64),
+            benefit(problems, zero, zero, zero).astype(np.float64),
             np.full(zero.size, -np.inf),
         )
         self.best = known or start
@@ -202,12 +203,13 @@ class _Search:
         return True
 
     def climb(self) -> None:
-        """Where cells were left open: from the best point uphill by ever smaller steps in eight directions."""
-        left = np.unique(self.queue.problem)
-        if self.forced or not left.size:
+        """From the best point uphill by ever smaller steps in eight directions; long ones where cells were left open."""
+        if self.forced:
             return
+        problems = np.flatnonzero((self.best.short != 0) | (self.best.long != 0))
         for step in _STEPS:
-            for _ in range(_STRIDES):
+            left = problems if step <= A_STEP else np.unique(self.queue.problem)
+            for _ in range(_STRIDES if left.size else 0):
                 before = self.best.value[left].copy()
                 short, long = (self.best[k][left, None] + step * _DIRECTIONS[None, :, k] for k in (0, 1))
                 ends = zip((short, long), self.ends, strict=True)
@@ -240,9 +242,8 @@ class _Search:
     def bound(self, cells: Cells) -> Floats:
         """What no point of a cell can exceed: all its loss for the least basis given up and the least cost."""
         short, long = cells.short.max(axis=1), cells.long.max(axis=1)
-        least = [amounts.min(axis=1) for amounts in (cells.short, cells.long)]
-        given_up, raised = (sum(np.maximum(0, sign * amount) for amount in least) for sign in (1, -1))
-        most = self.benefit(cells.problem, short, long, given_up, raised)
+        given_up = (cells.short + cells.long).min(axis=1)
+        most = self.benefit(cells.problem, short, long, given_up)
         return most + NOISE - self._least_cost(cells)
 
     def _least_cost(self, cells: Cells) -> Floats:
@@ -505,9 +506,8 @@ def _longest(cells: Cells) -> Ints:
 
 
 def _at(benefit: Benefit, problem: Ints, short: Ints, long: Ints) -> Ints:
-    """The benefit of net losses: what is lost gives basis up, what is gained raises it."""
-    given_up, raised = (np.maximum(0, sign * short) + np.maximum(0, sign * long) for sign in (1, -1))
-    return benefit(problem, short, long, given_up, raised)
+    """The benefit of net losses that give up as much basis."""
+    return benefit(problem, short, long, short + long)
 
 
 def _first_cells(domain: Domain, benefit: Benefit) -> Cells:

@@ -39,9 +39,7 @@ MOST_YEARS = 20
 BROKER_YEAR = 2027
 """From here on a lot at a US broker is identified by what the broker accepts alone (Notice 2026-20 ends)."""
 
-SUMS = (
-    "short", "long", "collectible", "given_up", "cost", "collectible_given_up", "raised", "collectible_raised",
-)  # fmt: skip
+SUMS = ("short", "long", "collectible", "given_up", "cost", "collectible_given_up")
 """What is summed over the lots of a set: micro-dollars; the cost in micro-dollars times millionths."""
 _MILLION = 10**6
 _CENT = 10**4
@@ -241,11 +239,60 @@ class _Problems(NamedTuple):
 
 
 def _free(lots: pl.DataFrame, tonight: Tonight) -> Plan:
+    """Lots free to choose; where some move more than the nets in part, also as if they did not, and what is near."""
     if lots.is_empty():
         return Plan(_no_parts(lots), _proofs([], [], []))
+    plan = _enumerated(lots, tonight)
+    unproved = plan.proofs.filter(pl.col("optimum") == "searched")
+    if unproved.is_empty():
+        return plan
+    doubtful = lots.join(unproved, on="row", how="semi")
+    other = _enumerated(doubtful.with_columns(is_special=pl.lit(value=False)), tonight).sold
+    sold = [plan.sold.join(unproved, on="row", how="anti")]
+    for row, of in doubtful.partition_by("row", as_dict=True).items():
+        tries = [parts.filter(pl.col("row") == row[0]) for parts in (plan.sold, other)]
+        sold.append(_nearby(max(tries, key=lambda parts: _value(parts, tonight)), of, tonight))
+    return Plan(pl.concat(sold), plan.proofs)
+
+
+def _nearby(parts: pl.DataFrame, lots: pl.DataFrame, tonight: Tonight) -> pl.DataFrame:
+    """The parts of one return with more or less of single lots, by ever smaller steps, while that is better."""
+    lots = lots.filter(~pl.col("is_indivisible"))
+    had = lots.select(_KEY).join(parts.select(*_KEY, "sold"), on=_KEY, how="left", maintain_order="left")["sold"]
+    of_each = {name: lots[name].cast(pl.Float64).to_numpy() for name in SUMS}
+    now = (had.cast(pl.Float64).fill_null(0.0) / lots["quantity"].cast(pl.Float64)).to_numpy()
+    rest = parts.join(lots, on=_KEY, how="anti")
+    fixed = {name: float(rest[name].cast(pl.Float64).sum()) for name in SUMS}
+    row, step = int(lots["row"][0]), 1.0
+
+    def values(tries: Floats) -> Floats:
+        sums = {name: np.rint(tries @ of_each[name] + fixed[name]).astype(np.float64) for name in SUMS}
+        table = pl.DataFrame({"row": np.full(len(tries), row), **sums}).cast(dict.fromkeys(SUMS, pl.Int128))
+        return worth(table, tonight)["net_benefit"].cast(pl.Float64).to_numpy()
+
+    best = values(now[None, :])[0]
+    while step > _FINEST:
+        moves = np.concatenate([np.eye(now.size), -np.eye(now.size)]) * step
+        tries = np.clip(now + moves, 0.0, 1.0)
+        found = values(tries)
+        if found.max() > best:
+            best, now = found.max(), tries[int(found.argmax())]
+        else:
+            step /= 2
+    units = [round(Decimal(part) * whole) for part, whole in zip(now.tolist(), _units(lots["quantity"]), strict=True)]
+    some = [unit > 0 for unit in units]
+    return pl.concat([rest, _cut(lots.filter(some), [unit for unit in units if unit > 0])])
+
+
+_FINEST = 2.0**-24
+"""Of a lot: the smallest step of a search that proves nothing."""
+
+
+def _enumerated(lots: pl.DataFrame, tonight: Tonight) -> Plan:
     problems = _variants(lots)
-    plain = lots.filter(~(pl.col("is_special") & pl.col("tried")) & (pl.col("short") + pl.col("long") != 0))
-    costs, ordered = _curves(plain, problems.row)
+    some = lots.filter(pl.col("short") + pl.col("long") != 0)
+    apart = pl.col("is_special") & pl.col("tried")
+    costs, ordered = _curves(some.filter(~apart), problems.row)
     found, _ = maximise(_domain(costs, problems, tonight), _benefit(problems, tonight), costs)
     extra = problems.sums["cost"].astype(np.float64)
     value = found.value - extra
@@ -293,7 +340,7 @@ def _cents(amount: int, name: str) -> int:
 
 
 def _benefit(problems: _Problems, tonight: Tonight) -> Benefit:
-    def of(problem: Ints, short: Ints, long: Ints, given_up: Ints, raised: Ints) -> Ints:
+    def of(problem: Ints, short: Ints, long: Ints, given_up: Ints) -> Ints:
         sums = {name: amounts[problem] for name, amounts in problems.sums.items()}
         return benefit(
             tonight.outlook,
@@ -305,8 +352,6 @@ def _benefit(problems: _Problems, tonight: Tonight) -> Benefit:
                 basis_given_up=given_up + sums["given_up"],
                 trading_cost=np.zeros_like(short),
                 collectible_given_up=sums["collectible_given_up"],
-                basis_raised=raised + sums["raised"],
-                collectible_raised=sums["collectible_raised"],
             ),
         )
 
@@ -578,17 +623,14 @@ def _micros(column: str) -> pl.Expr:
 def _with_sums(lots: pl.DataFrame) -> pl.DataFrame:
     """`lots` with what each adds to the sums."""
     loss = pl.col("loss_basis") - pl.col("proceeds")
-    over = pl.col("gain_basis") - pl.col("proceeds")
+    given_up = pl.col("gain_basis") - pl.col("proceeds")
     zero = pl.lit(0, pl.Int128)
-    given_up, raised = pl.max_horizontal(over, zero), pl.max_horizontal(0 - over, zero)
     return lots.with_columns(
         short=pl.when("is_short").then(loss).otherwise(zero),
         long=pl.when("is_short").then(zero).otherwise(loss),
         collectible=pl.when(pl.col("is_collectible") & ~pl.col("is_short")).then(loss).otherwise(zero),
         given_up=given_up,
         collectible_given_up=pl.when("is_collectible").then(given_up).otherwise(zero),
-        raised=raised,
-        collectible_raised=pl.when("is_collectible").then(raised).otherwise(zero),
         cost=pl.col("proceeds") * pl.col("cost_rate"),
     )
 
@@ -667,6 +709,4 @@ def _sales(sold: pl.DataFrame) -> Sales:
         basis_given_up=cents("given_up", _CENT),
         trading_cost=cents("cost", _CENT * _MILLION),
         collectible_given_up=cents("collectible_given_up", _CENT),
-        basis_raised=cents("raised", _CENT),
-        collectible_raised=cents("collectible_raised", _CENT),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,10 +24,9 @@ class Sales:
     """Sets of lots that could be sold tonight: int64 arrays of one length, cents; losses positive, gains negative.
 
     `row` is the return (its place in tonight's `Returns`). `collectible_loss` is a part of `long_loss`.
-    `basis_given_up` is, of the lots sold below their basis for gain, that basis less the value: what a later sale at the
-    old price would gain more; `collectible_given_up` is the part of it that the 28 % rate would take. `basis_raised` is,
-    of the lots sold above it, what a later sale at tonight's price would have gained without the sale,
-    `collectible_raised` its part at 28 %; neither is negative (none: nothing is raised).
+    `basis_given_up` is the basis for gain less the value: what a later sale at the old price would gain more; where lots
+    at a gain outweigh it is negative, what a later sale at tonight's price would have gained without the sale.
+    `collectible_given_up` is the part of it that the 28 % rate would take; the two parts do not cancel each other.
     """
 
     row: Ints
@@ -37,8 +36,6 @@ class Sales:
     basis_given_up: Ints
     trading_cost: Ints
     collectible_given_up: Ints
-    basis_raised: Ints | None = None
-    collectible_raised: Ints | None = None
 
 
 @dataclass(frozen=True)
@@ -222,11 +219,13 @@ def _savings(
     Then the gain is more by the basis given up; where the sales raised the basis, it is the world without them that has
     the gain.
     """
-    row, nothing = sales.row, np.zeros_like(sales.row)
-    raised = nothing if sales.basis_raised is None else sales.basis_raised
-    raised_28 = nothing if sales.collectible_raised is None else sales.collectible_raised
+    row, of_28 = sales.row, sales.collectible_given_up
+    lost_28, raised_28 = np.maximum(0, of_28), np.maximum(0, -of_28)
+    lost, raised = (
+        np.maximum(0, sign * (sales.basis_given_up - of_28)) + part for sign, part in ((1, lost_28), (-1, raised_28))
+    )
     start = Year(after.federal_tax, after.short_term_out, after.long_term_out)
-    sold = _path(view, row, start, _Sale(sale_year, sales.basis_given_up, sales.collectible_given_up, short))
+    sold = _path(view, row, start, _Sale(sale_year, lost, lost_28, short))
     base = [Year(*(field[row] for field in without)) for without in view.without]
     up = np.flatnonzero(raised > 0) if sale_year is not None else np.zeros(0, np.int64)
     if up.size:
@@ -322,6 +321,4 @@ def _take(returns: Returns, row: Ints) -> Returns:
 
 
 def _slice(sales: Sales, start: int) -> Sales:
-    given: dict[str, Any] = {field.name: getattr(sales, field.name) for field in fields(Sales)}
-    cut: dict[str, Any] = {name: None if of is None else of[start : start + CHUNK] for name, of in given.items()}
-    return Sales(**cut)
+    return Sales(**{field.name: getattr(sales, field.name)[start : start + CHUNK] for field in fields(Sales)})

@@ -311,7 +311,10 @@ def build(client: Client, lots: Sequence[Lot], rules: Rules) -> Built:
     parts = [program.column(0, 1, whole=lot.indivisible) for lot in lots]
     short = _sum(parts, [lot.loss if lot.short else 0.0 for lot in lots])
     long = _sum(parts, [0.0 if lot.short else lot.loss for lot in lots])
-    given_up = _sum(parts, [lot.loss if lot.basis_given_up is None else lot.basis_given_up for lot in lots])
+    over = [lot.loss if lot.basis_given_up is None else lot.basis_given_up for lot in lots]
+    net = _sum(parts, over)
+    given_up = program.greater(net, 0.0) if min(over, default=0.0) < 0 else net
+    raised = given_up - net
     cost = _sum(parts, [lot.proceeds * lot.cost_rate for lot in lots]) + _limits(program, parts, lots, rules)
     first = tax_year(
         program,
@@ -328,7 +331,18 @@ def build(client: Client, lots: Sequence[Lot], rules: Rules) -> Built:
     for chance, sale_year, as_short in chances:
         if chance:
             objective -= chance * _later(program, client, rules, first, given_up, sale_year, as_short=as_short)
+            if min(over, default=0.0) < 0:  # units sold at a gain would without it be sold at that gain in that year
+                alone = _unsold(program, client)
+                kept = _later(program, client, rules, alone, raised, sale_year, as_short=False)
+                objective += chance * (kept - _later(program, client, rules, alone, constant(0.0), 0, as_short=False))
     return Built(program, objective, parts)
+
+
+def _unsold(program: Program, client: Client) -> TaxYear:
+    """This year without a sale: constants."""
+    amounts = (client.ordinary, client.nii)
+    results = (client.short_term, client.long_term, client.short_carry, client.long_carry)
+    return tax_year(program, client, *(a / UNIT for a in amounts), *(constant(a / UNIT) for a in results))
 
 
 def _later(

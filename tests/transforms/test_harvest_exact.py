@@ -19,7 +19,6 @@ from tests.transforms.harvest_milp import Client, Lot, Optimum, Rules, solve
 from tests.transforms.harvest_problems import Problem, advise, name_of, random_problem, worth
 
 CENTS = 0.03
-NOT_YET = pytest.mark.xfail(strict=False, reason="the exact engine is not merged yet")
 YEARS = [
     (2023, Rules(horizon=4, holding=2)),
     (2025, Rules(horizon=6, holding=3)),
@@ -117,20 +116,23 @@ def test_jane_by_the_oracle():
 
 
 def compare(problems: Sequence[Problem], rules: Rules) -> list[tuple[Problem, float, Optimum]]:
-    """Problems for which the advice is not the optimum, nor within the gap that it reports; with both net benefits."""
+    """Problems for which the advice is not the optimum, nor within the gap that it reports; with both net benefits.
+
+    Where lots with two bases are cut it proves nothing and says so (no gap): there it must come within 1 percent.
+    """
     summary = advise(problems, rules).summary
     best = {row["return_id"]: row for row in summary.iter_rows(named=True) if row["scenario"] == "best"}
     wrong = []
     for number, problem in enumerate(problems):
         row = best[name_of(number)]
-        said, gap = float(row["net_benefit"]), float(row.get("gap") or 0)
         optimum = solve(problem.client, problem.lots, rules)
+        said = float(row["net_benefit"])
+        gap = optimum.net_benefit / 100 if row["gap"] is None else float(row["gap"])
         if not optimum.net_benefit - gap - CENTS <= said <= optimum.bound + CENTS:
             wrong.append((problem, said, optimum))
     return wrong
 
 
-@NOT_YET
 @pytest.mark.parametrize("gains", [False, True], ids=["losses", "losses and gains"])
 @pytest.mark.parametrize(("year", "rules"), YEARS)
 def test_divisible_lots_freely_chosen(year, rules, gains):
@@ -138,7 +140,6 @@ def test_divisible_lots_freely_chosen(year, rules, gains):
     assert compare([random_problem(rng, year, gains=gains) for _ in range(20)], rules) == []
 
 
-@NOT_YET
 @pytest.mark.parametrize("year", [2023, 2025, 2026])
 def test_some_lots_indivisible(year):
     rng = random.Random(f"nft{year}")
@@ -146,7 +147,6 @@ def test_some_lots_indivisible(year):
     assert compare(problems, Rules(horizon=4, holding=2)) == []
 
 
-@NOT_YET
 @pytest.mark.parametrize("regime", ["fixed fee", "minimum trade"])
 def test_trades_with_a_fixed_fee_or_a_minimum(regime):
     """A trade is all that one account sells of one asset."""
@@ -154,7 +154,6 @@ def test_trades_with_a_fixed_fee_or_a_minimum(regime):
     assert compare([random_problem(rng, 2025, gains=True) for _ in range(15)], REGIMES[regime]) == []
 
 
-@NOT_YET
 def test_advice_is_never_above_the_optimum():
     """Nor may it promise what no sale is worth: checked in every regime by the bound of the oracle."""
     for regime in ("free", "fixed fee", "minimum trade"):
@@ -163,7 +162,6 @@ def test_advice_is_never_above_the_optimum():
         assert all(said <= optimum.bound + CENTS for _, said, optimum in compare(problems, REGIMES[regime]))
 
 
-@NOT_YET
 def test_small_cases_against_every_set_of_parts():
     """Three lots in eighths, 729 sets a client: none is worth more than the advice."""
     rules = Rules(horizon=4, holding=2)
@@ -175,7 +173,6 @@ def test_small_cases_against_every_set_of_parts():
         assert float(said) >= optimum - CENTS
 
 
-@NOT_YET
 def test_indivisible_lots_against_every_subset():
     rules = Rules(horizon=4, holding=2)
     rng = random.Random("whole")

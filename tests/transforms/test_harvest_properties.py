@@ -24,7 +24,6 @@ from tests.transforms.harvest_milp import Lot, Rules
 from tests.transforms.harvest_problems import Problem, advise, firm, lot_rows, name_of, random_problem, tax_rows, worth
 from transforms.advice import Advice, recommend
 
-NOT_YET = pytest.mark.xfail(strict=False, reason="the exact engine is not merged yet")
 RULES = Rules(horizon=5, holding=3)
 CENT = 0.02
 """Two sums of the same dollars cut elsewhere: each rounds its taxes and its present value."""
@@ -62,7 +61,6 @@ def greedy(problem: Problem) -> float:
     return reached
 
 
-@NOT_YET
 @some
 @given(problems)
 def test_never_worse_than_nothing_everything_or_greedy(problem):
@@ -72,7 +70,6 @@ def test_never_worse_than_nothing_everything_or_greedy(problem):
     assert net(problem) >= max(others) - CENT
 
 
-@NOT_YET
 @some
 @given(problems)
 def test_greedy_and_everything_stand_beside_it(problem):
@@ -95,7 +92,6 @@ def halves(lots: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-@NOT_YET
 @some
 @given(problems)
 def test_a_lot_in_two_changes_no_total(problem):
@@ -105,7 +101,6 @@ def test_a_lot_in_two_changes_no_total(problem):
     assert split["loss_available"] == whole["loss_available"]
 
 
-@NOT_YET
 @some
 @given(problems, st.integers(1, 80_000), st.booleans())
 def test_another_loss_lot_never_lowers_the_benefit(problem, loss, short):
@@ -113,7 +108,6 @@ def test_another_loss_lot_never_lowers_the_benefit(problem, loss, short):
     assert net(more) >= net(problem) - CENT
 
 
-@NOT_YET
 @some
 @given(problems)
 def test_cheaper_trading_never_lowers_the_benefit(problem):
