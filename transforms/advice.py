@@ -113,18 +113,30 @@ def recommend(
         settings=settings,
         as_of=as_of,
     )
-    best = _scenario(BEST, holdings, scene)
+    lots = harvest.for_sale(holdings, scene.tonight, accounts, facts, scene.gains_of, as_of.year)
+    plan = harvest.choose(lots, scene.tonight)
+    best = _scenario(BEST, holdings, lots, plan, scene)
     if safe is None:
         return best
-    other = _scenario(SAFE, safe, scene)
+    left = harvest.for_sale(safe, scene.tonight, accounts, facts, scene.gains_of, as_of.year)
+    other = _scenario(SAFE, safe, left, _again(plan, lots, left, scene.tonight), scene)
     return Advice(
         pl.concat([best.recommendations, other.recommendations]), pl.concat([best.summary, other.summary]), best.waiting
     )
 
 
-def _scenario(scenario: str, holdings: pl.DataFrame, scene: _Scene) -> Advice:
-    lots = harvest.for_sale(holdings, scene.tonight, scene.accounts, scene.facts, scene.gains_of, scene.as_of.year)
-    plan = harvest.choose(lots, scene.tonight)
+def _again(plan: harvest.Plan, lots: pl.DataFrame, left: pl.DataFrame, tonight: harvest.Tonight) -> harvest.Plan:
+    """The plan where only `left` of the lots may be sold: chosen anew for the returns that lack one."""
+    key = ["row", "account_id", "lot_id"]
+    changed = (
+        pl.concat([lots.join(left, on=key, how="anti"), left.join(lots, on=key, how="anti")]).select("row").unique()
+    )
+    fresh = harvest.choose(left.join(changed, on="row", how="semi"), tonight)
+    kept = (of.join(changed, on="row", how="anti") for of in plan)
+    return harvest.Plan(*(pl.concat(both) for both in zip(kept, fresh, strict=True)))
+
+
+def _scenario(scenario: str, holdings: pl.DataFrame, lots: pl.DataFrame, plan: harvest.Plan, scene: _Scene) -> Advice:
     chosen = harvest.worth(plan.sold, scene.tonight)
     others = {
         "all": harvest.worth(harvest.everything(lots), scene.tonight),

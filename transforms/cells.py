@@ -228,6 +228,8 @@ class _Search:
                 best: tuple[Ints, Ints] = self.best.short, self.best.long
                 stands = best[0] + best[1] if len(moves) == 2 else best[moves[0]]
                 off = np.where(np.abs(bend - stands) <= BESIDE, bend - stands, 0)
+                if not np.any(off):
+                    continue
                 for move in moves:
                     to: list[Ints] = [best[k] + (off if k == move else nothing) for k in (0, 1)]
                     low, high = self.ends[move]
@@ -296,9 +298,15 @@ class _Probes(NamedTuple):
 
 
 def _probes(cells: Cells, benefit: Benefit) -> _Probes:
-    edges = [_edge(cells, one, other, benefit) for one, other in _EDGES]
+    """Seven points a cell, asked together: near both ends of each edge, and the middle."""
+    places = [_place(cells, one, other, part) for one, other in _EDGES for part in (_PROBE, 1 - _PROBE)]
+    middle = tuple(np.rint(amounts.mean(axis=1)).astype(np.int64) for amounts in (cells.short, cells.long))
+    short, long = (np.concatenate([*(place[k] for place in places), middle[k]]) for k in (0, 1))
+    found = _at(benefit, np.tile(cells.problem, 7), short, long).astype(np.float64).reshape(7, -1)
+    points = [_Point(*place[:2], values, place[2]) for place, values in zip(places, found, strict=False)]
+    edges = [_edge(cells, ends, points[2 * k], points[2 * k + 1], benefit) for k, ends in enumerate(_EDGES)]
     bend, place = (np.stack(part, axis=1) for part in zip(*edges, strict=True))
-    off = _off_in_the_middle(cells, benefit)
+    off = np.abs(found[6] - _plane(cells, *middle))
     return _Probes((bend.max(axis=1) <= NOISE) & (off <= NOISE), bend, place)
 
 
@@ -308,14 +316,14 @@ def _off_in_the_middle(cells: Cells, benefit: Benefit) -> Floats:
     return np.abs(_at(benefit, cells.problem, short, long) - _plane(cells, short, long))
 
 
-def _edge(cells: Cells, one: int, other: int, benefit: Benefit) -> tuple[Floats, Floats]:
+def _edge(cells: Cells, ends: tuple[int, int], near: _Point, far: _Point, benefit: Benefit) -> tuple[Floats, Floats]:
     """How far an edge is off its chord at the probes near its ends, and where the slopes at the ends meet.
 
     Where both probes lie on one line the bend is between the other end and its probe: that end's slope is then taken
     from closer by.
     """
-    start, end = (cells.benefit[:, corner].astype(np.float64) for corner in (one, other))
-    near, far = (_on(cells, one, other, part, benefit) for part in (_PROBE, 1 - _PROBE))
+    one, other = ends
+    start, end = (cells.benefit[:, corner].astype(np.float64) for corner in ends)
     chord = end - start
     bend = np.maximum(np.abs(near.benefit - start - near.part * chord), np.abs(far.benefit - start - far.part * chord))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -346,14 +354,19 @@ class _Point(NamedTuple):
     """Where the point, in whole cents, lies on its edge."""
 
 
-def _on(cells: Cells, one: int, other: int, part: float | Floats, benefit: Benefit) -> _Point:
-    """A point on each cell's edge, in whole cents."""
+def _place(cells: Cells, one: int, other: int, part: float | Floats) -> tuple[Ints, Ints, Floats]:
+    """A point on each cell's edge, in whole cents, and where on it the whole cents are."""
     s0, s1, l0, l1 = cells.short[:, one], cells.short[:, other], cells.long[:, one], cells.long[:, other]
     short = s0 + np.rint((s1 - s0) * part).astype(np.int64)
     long = l0 + np.rint((l1 - l0) * part).astype(np.int64)
     longer = np.abs(s1 - s0) >= np.abs(l1 - l0)
     whole, gone = np.where(longer, s1 - s0, l1 - l0), np.where(longer, short - s0, long - l0)
-    true_part = np.where(whole != 0, gone / np.where(whole == 0, 1, whole), 0.0)
+    return short, long, np.where(whole != 0, gone / np.where(whole == 0, 1, whole), 0.0)
+
+
+def _on(cells: Cells, one: int, other: int, part: float | Floats, benefit: Benefit) -> _Point:
+    """A point on each cell's edge, with the benefit there."""
+    short, long, true_part = _place(cells, one, other, part)
     return _Point(short, long, _at(benefit, cells.problem, short, long).astype(np.float64), true_part)
 
 

@@ -255,6 +255,10 @@ def _path(view: Outlook, row: Ints, start: Year, sale: _Sale) -> list[Year]:
     for year, without in enumerate(view.without, 1):
         differs = (last.short_out != base.short_out[row]) | (last.long_out != base.long_out[row])
         some = np.flatnonzero(differs | ((sale.gain != 0) & (year == sale.year)))
+        if not some.size:
+            last, base = Year(*(field[row] for field in without)), without
+            years.append(last)
+            continue
         of = row[some]
         one = _carried(_take(view.later, of), Year(*(field[some] for field in last)))
         if year == sale.year:
