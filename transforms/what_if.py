@@ -5,7 +5,8 @@ The choice and its worth are the engine's (`harvest`): `Engine` is all that this
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 
 import polars as pl
@@ -30,6 +31,7 @@ BEND = 100
 MOVES = (-30, -20, -10, 0, 10, 20, 30)
 """Per cent by which prices are others at the end of the year."""
 _SAVED = ("regular_saved", "amt_saved", "niit_saved", "state_saved")
+_TONIGHT, _BETWEEN = "tonight", "\x1f"
 _CENT = 10_000
 """Micro-dollars in a cent."""
 
@@ -64,6 +66,22 @@ class Engine:
     def worth(self, sums: pl.DataFrame, tonight: harvest.Tonight) -> pl.DataFrame:
         """`row` and sums (`harvest.SUMS`) with their worth: what each tax saves, net_benefit in cents."""
         return harvest.worth(sums, tonight)
+
+    def plans(self, worlds: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+        """The best plans of several worlds (a name: its holdings), chosen together, with `world`."""
+
+        def named(frame: pl.DataFrame, world: str) -> pl.DataFrame:
+            return frame.with_columns(return_id=pl.format("{}{}{}", pl.lit(world), pl.lit(_BETWEEN), "return_id"))
+
+        def every(frame: pl.DataFrame) -> pl.DataFrame:
+            return pl.concat([named(frame, world) for world in worlds])
+
+        homes = None if self.homes is None else every(self.homes)
+        stacked = replace(self, returns=every(self.returns), expectations=every(self.expectations), homes=homes)
+        holdings = pl.concat([named(held, world) for world, held in worlds.items()])
+        plan = stacked.plan(holdings, stacked.tonight())
+        world, own = (pl.col("return_id").str.splitn(_BETWEEN, 2).struct.field(f"field_{k}") for k in (0, 1))
+        return plan.with_columns(world=world, return_id=own)
 
     def tonight(self) -> harvest.Tonight:
         """The returns as they stand, and the years after."""
@@ -228,22 +246,29 @@ def price_moves(holdings: pl.DataFrame, open_lots: pl.DataFrame, engine: Engine,
         engine: of tonight.
         as_of: tonight.
     """
-    tonight, end = engine.tonight(), date(as_of.year, 12, 31)
-    now = _totals(engine.plan(holdings, tonight)).select("return_id", net_benefit_tonight="benefit")
+    end = date(as_of.year, 12, 31)
+    worlds = {percent: moved(holdings, open_lots, percent, end) for percent in MOVES}
+    held = {_TONIGHT: holdings} | {str(percent): then.select(holdings.columns) for percent, then in worlds.items()}
+    plans = engine.plans(held)
+    now = _totals(plans.filter(world=_TONIGHT)).select("return_id", net_benefit_tonight="benefit")
     every = []
-    for percent in MOVES:
-        then = moved(holdings, open_lots, percent, end)
+    for percent, then in worlds.items():
         loss = then.filter(pl.col("unrealized_gain") < 0)
         stock = loss.group_by("return_id").agg(
             loss_available=-pl.col("unrealized_gain").sum(),
             turned_long=((pl.col("_term") == "short") & (pl.col("term") == "long")).sum().cast(pl.Int64),
         )
         every.append(
-            stock.join(_totals(engine.plan(then, tonight)), on="return_id", how="left").with_columns(
+            stock.join(_totals(plans.filter(world=str(percent))), on="return_id", how="left").with_columns(
                 move_percent=pl.lit(percent, pl.Int64)
             )
         )
-    returns = pl.concat(every).select("return_id").unique().filter(pl.col("return_id").is_in(list(tonight.return_ids)))
+    returns = (
+        pl.concat(every)
+        .select("return_id")
+        .unique()
+        .filter(pl.col("return_id").is_in(engine.returns["return_id"].implode()))
+    )
     grid = returns.join(pl.DataFrame({"move_percent": MOVES}), how="cross")
     rows = (
         grid.join(pl.concat(every), on=["return_id", "move_percent"], how="left")
