@@ -46,6 +46,14 @@ class Solved(NamedTuple):
     bound: float
 
 
+class _Solver(highspy.Highs):
+    """The solver without the banner that its constructor prints to the night's output."""
+
+    def enableCallbacks(self) -> None:  # noqa: N802 - the library's name; the constructor calls it
+        self.setOptionValue("output_flag", False)
+        super().enableCallbacks()  # type: ignore[no-untyped-call]
+
+
 def solve(lots: Lots, cells: Cells, known: float, seconds: float = SECONDS) -> Solved:
     """The best parts of lots, over the cells that could hold something better than `known` (cents).
 
@@ -55,8 +63,8 @@ def solve(lots: Lots, cells: Cells, known: float, seconds: float = SECONDS) -> S
     """
     if not cells.problem.size:
         return Solved(None, known)
-    model = highspy.Highs()  # type: ignore[no-untyped-call]
-    for option, value in (("output_flag", False), ("threads", 1), ("time_limit", seconds), ("mip_rel_gap", 0.0)):
+    model = _Solver()  # type: ignore[no-untyped-call]
+    for option, value in (("threads", 1), ("time_limit", seconds), ("mip_rel_gap", 0.0)):
         model.setOptionValue(option, value)
     model.setOptionValue("mip_abs_gap", 1.0)
     parts = [model.addBinary() if whole else model.addVariable(lb=0.0, ub=1.0) for whole in lots.indivisible.tolist()]
