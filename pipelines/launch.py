@@ -26,7 +26,10 @@ compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
 """
-_COUNTED = ("files", "events", "lots", "gains", "harvest_recommendations")
+_COUNTED = {
+    **{table: table for table in ("files", "events", "lots", "gains")},
+    "harvest_recommendations": "harvest_recommendations WHERE scenario = 'best'",
+}
 
 
 def run_night(
@@ -72,7 +75,10 @@ def summary(mart: Path, spill: Path) -> str:
     """A few lines on a published night: counts, questions by severity, where the file lies."""
     with connect(spill) as con:
         con.execute(f"ATTACH '{str(mart).replace(chr(39), chr(39) * 2)}' AS mart (READ_ONLY)")
-        counts = {table: con.execute(f"SELECT count(*) FROM mart.{table}").fetchall()[0][0] for table in _COUNTED}  # noqa: S608 - names above
+        counts = {
+            table: con.execute(f"SELECT count(*) FROM mart.{rows}").fetchall()[0][0]  # noqa: S608 - names above
+            for table, rows in _COUNTED.items()
+        }
         asked = con.execute(
             "SELECT severity, count(*) FROM mart.review_items WHERE state = 'open' GROUP BY ALL"
         ).fetchall()
