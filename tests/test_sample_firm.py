@@ -100,14 +100,17 @@ def verdict(night: Mart, return_id: str) -> str:
 
 
 def test_jane_the_advice_before_the_sale(mid_december_2023: Mart) -> None:
-    """10,000 of short-term gain at 37 % + 3.8 %, then 3,000 of wages at 37 %: 4,080 + 1,110 = 5,190."""
+    """10,000 of short-term gain at 37 % + 3.8 %, then 3,000 of wages at 37 %: 4,080 + 1,110 = 5,190.
+
+    New York takes 6.85 % of the same 13,000 (215,400 to 1,077,550 in 2023): 890.50.
+    """
     # 700,000 wages + 10,000 gain - 13,850 = 696,150: 174,238.25 + 37 % x 118,025 = 217,907.50, NIIT 380
     # 700,000 - 3,000 - 13,850 = 683,150: 174,238.25 + 37 % x 105,025 = 213,097.50
     row = mid_december_2023.row(
         """select tax_year, tax_before, tax_after, tax_saved_now, loss_available, verdict
            from harvest_summary where return_id = 'jane' and scenario = 'best'"""
     )
-    assert row == (2023, usd("218,287.50"), usd("213,097.50"), usd("5,190"), usd("287,000"), "harvest")
+    assert row == (2023, usd("218,287.50"), usd("213,097.50"), usd("6,080.50"), usd("287,000"), "harvest")
 
 
 def test_jane_sells_no_more_than_pays(mid_december_2023: Mart) -> None:
@@ -115,14 +118,14 @@ def test_jane_sells_no_more_than_pays(mid_december_2023: Mart) -> None:
 
     A further dollar of loss would only meet the gain that it made itself. SOL goes first: 130 of loss in 230 paid.
     """
-    # 5,190 + 1,110 x (1/1.05 + ... + 1/1.05^4 = 3.545951) - 25,000 x 23.8 % / 1.05^5 = 4,661.98
-    # - (2 x 60 + 50) bp x 25,000 x 100 / 130 = 326.92
+    # 5,190 + 890.50 + 3,000 x 43.85 % x (1/1.05 + ... + 1/1.05^4 = 3.545951) = 4,664.70
+    # - 25,000 x (23.8 % + 6.85 %) / 1.05^5 = 6,003.77 - (2 x 60 + 50) bp x 25,000 x 100 / 130 = 326.92
     harvested, short, long, benefit = mid_december_2023.row(
         """select loss_harvested, short_term_out_after, long_term_out_after, net_benefit
            from harvest_summary where return_id = 'jane' and scenario = 'best'"""
     )
     assert (harvested, short, long) == (usd("25,000"), usd("12,000"), 0)
-    assert abs(benefit - usd("4,137.10")) <= A_FEW_CENTS
+    assert abs(benefit - usd("4,414.51")) <= A_FEW_CENTS
     assert [asset for asset, _ in advised(mid_december_2023, "jane")] == ["SOL"]
 
 
@@ -415,12 +418,12 @@ def test_nadia_swaps_ether_for_a_token_and_pays_gas(tonight: Mart) -> None:
 
 
 def test_nadia_harvests_the_other_token(tonight: Mart) -> None:
-    """2,000 - 6,000 = -4,000 against a gain taxed at 28 % + 3.8 %: 1,272."""
+    """2,000 - 6,000 = -4,000 against a gain taxed at 28 % + 3.8 %: 1,272; California 9.3 %: 372."""
     row = tonight.row(
         """select tax_before, tax_after, tax_saved_now, verdict
            from harvest_summary where return_id = 'nadia' and scenario = 'best'"""
     )
-    assert row == (usd("77,674.25"), usd("76,402.25"), usd("1,272"), "harvest")
+    assert row == (usd("77,674.25"), usd("76,402.25"), usd("1,644"), "harvest")
     assert advised(tonight, "nadia") == [("PUNKISH-43", 1)]
 
 

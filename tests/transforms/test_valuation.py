@@ -10,10 +10,12 @@ from dataclasses import fields
 from decimal import Decimal
 
 import numpy as np
+import polars as pl
 import pytest
 
-from tests.transforms.harvest_cases import expectations, settings, tonight
+from tests.transforms.harvest_cases import expectations, returns, settings, tonight
 from transforms import harvest, valuation
+from transforms.law.states import BOOK
 from transforms.valuation import Sales, Worth, present_value
 
 
@@ -205,3 +207,38 @@ def test_a_collectible_bought_back_is_later_taxed_at_28_percent():
     assert worth["saved"] == 1_272  # 4,000 x (28 % + 3.8 %)
     assert worth["later_tax_cost"] == Decimal("996.65")  # 1,272 / 1.05^5 = 996.645
     assert worth["net_benefit"] == Decimal("275.35")
+
+
+def test_units_sold_within_a_year_of_the_purchase_are_short_term():
+    """The clock starts again (IRC 1222): 10,000 of lower basis taxed at 22 % next year instead of 15 % in the fifth.
+
+    10,000 x 22 % / 1.04 = 2,115.38 against 10,000 x 15 % / 1.04^5 = 1,232.89; at a chance of one half, half of 882.49.
+    """
+    for chance, cost in ((Decimal(0), "0"), (Decimal(1), "882.49"), (Decimal("0.5"), "441.25")):
+        night = tonight(
+            expectations(ordinary=80_000), settings(early_sale_chance=chance), ordinary=80_000, short_term=10_000
+        )
+        worth = sell(night, short=10_000)
+        assert worth["later_tax_cost"] == Decimal("1232.89")
+        assert worth["restarted_clock_cost"] == Decimal(cost)
+
+
+def test_the_tax_of_the_state_is_saved_too():
+    """New York, 2023, single, income of 700,000: 6.85 % of 13,000 of loss used this year = 890.50."""
+    people = returns(tax_year=2023, ordinary=700_000, short_term=10_000)
+    home = pl.DataFrame({"return_id": ["r"], "state_index": [BOOK.states.index("NY")]})
+    night = harvest.tonight_of(people, expectations(), settings(holding_years=11), home)
+    worth = sell(night, short=13_000)
+    assert (worth["state_saved"], worth["saved"]) == (Decimal("890.50"), 5_190)
+    assert worth["net_benefit"] == Decimal("6080.50")
+
+
+def test_a_gain_realized_tonight_is_not_realized_later():
+    """Wages 30,000 tonight, 80,000 later: 20,000 at 0 % tonight instead of 15 % in year five, 3,000 / 1.04^5."""
+    night = tonight(expectations(ordinary=80_000), ordinary=30_000)
+    worth = sell(night, long=-20_000)
+    assert (worth["saved"], worth["later_tax_cost"], worth["net_benefit"]) == (
+        0,
+        Decimal("-2465.78"),
+        Decimal("2465.78"),
+    )
