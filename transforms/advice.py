@@ -241,6 +241,7 @@ def _recommendations(scenario: str, chosen: pl.DataFrame, scene: _Scene) -> pl.D
     ).pipe(_with_confidence, scene)
     rows = table.to_dicts()
     ids = [(scenario, row["return_id"], str(as_of.year), row["lot_id"], row["account_id"]) for row in rows]
+    losing = {(row["return_id"], row["asset"]) for row in rows if row["unrealized_gain"] < 0}
     lawful = "coin" in lawful_classes(in_force(scene.settings.wash_sales), as_of)
     written = table.with_columns(
         pl.Series("recommendation_id", [digest("rec_", "\x1f".join(key)) for key in ids], pl.String),
@@ -250,7 +251,12 @@ def _recommendations(scenario: str, chosen: pl.DataFrame, scene: _Scene) -> pl.D
         pl.Series(
             "rebuy_not_before",
             [
-                texts.rebuy(row, scene.settings.min_rebuy_hours, wash_sale_law=lawful, wash_safe=scenario == SAFE)
+                texts.rebuy(
+                    row | {"loss_beside": (row["return_id"], row["asset"]) in losing},
+                    scene.settings.min_rebuy_hours,
+                    wash_sale_law=lawful,
+                    wash_safe=scenario == SAFE,
+                )
                 for row in rows
             ],
             pl.String,
@@ -342,6 +348,7 @@ def _waiting(holdings: pl.DataFrame, lots: pl.DataFrame, chosen: pl.DataFrame, s
     )
     if turning.is_empty():
         return gate.empty(HarvestWaiting)
+    turning = harvest.with_kinds(turning, scene.accounts, scene.facts, scene.settings)
     now, then = (harvest.worth_of_one(turning, chosen, scene.tonight, short=short) for short in (True, False))
     table = turning.with_columns(
         _dollars(pl.lit(now["net_benefit"]), "net_benefit_now"),

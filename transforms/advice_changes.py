@@ -69,7 +69,8 @@ class _Tonight:
     def __init__(self, holdings: pl.DataFrame, form_8949: pl.DataFrame, instructions: pl.DataFrame) -> None:
         done = instructions.filter(pl.col("executed_quantity") > 0)
         self.held = holdings.select(*_LOT, "quantity", "basis", "price")
-        self.sold = form_8949.select("account_id", pl.col("lot_id").str.split("~washed-").list.first(), "tax_year")
+        recent = form_8949.filter(pl.col("tax_year") >= pl.col("tax_year").max() - 1)
+        self.sold = recent.select("account_id", pl.col("lot_id").str.split("~washed-").list.first(), "tax_year")
         self.executed = done.select("account_id", pl.col("lot_id").str.split("~washed-").list.first())
 
 

@@ -85,7 +85,8 @@ def _recorded(made: pl.DataFrame, given: pl.DataFrame, instructions: pl.DataFram
 
     An instruction that names no recommendation is for that of its lot, account and year.
     """
-    of_lot = made.select(*_YEARLY, _id="recommendation_id")
+    latest = made.sort("last_advised", "recommendation_id").unique(_YEARLY, keep="last")
+    of_lot = latest.select(*_YEARLY, _id="recommendation_id")
     year = pl.col("recorded_at").dt.year().cast(pl.Int64)
     linked = (
         given.filter(pl.col("status") != "cancelled")
@@ -111,10 +112,11 @@ def _recorded(made: pl.DataFrame, given: pl.DataFrame, instructions: pl.DataFram
 def _lines(made: pl.DataFrame, form_8949: pl.DataFrame, gains: pl.DataFrame) -> pl.DataFrame:
     """Lines of the form with the recommendation that they carry out; washed units of a lot count as the lot's."""
     chosen = form_8949.join(gains.filter(pl.col("disposal_kind").is_in(UNCHOSEN)), on="disposal_id", how="anti")
-    advised = made.select(*_YEARLY, "recommendation_id", "first_advised")
-    parts = chosen.join(advised, on=_YEARLY, how="inner")
-    others = chosen.join(advised, on=_YEARLY, how="anti").with_columns(pl.col("lot_id").str.split(_WASHED).list.first())
-    every = pl.concat([parts, others.join(advised, on=_YEARLY, how="inner")])
+    advised = made.select(*_YEARLY, "return_id", "recommendation_id", "first_advised")
+    on = [*_YEARLY, "return_id"]
+    parts = chosen.join(advised, on=on, how="inner")
+    others = chosen.join(advised, on=on, how="anti").with_columns(pl.col("lot_id").str.split(_WASHED).list.first())
+    every = pl.concat([parts, others.join(advised, on=on, how="inner")])
     return every.filter(pl.col("date_sold") >= pl.col("first_advised"))
 
 

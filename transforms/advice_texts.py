@@ -75,9 +75,19 @@ def record_before(lot: Mapping[str, Any], year: int) -> str:
 
 
 def rebuy(lot: Mapping[str, Any], hours: int, *, wash_sale_law: bool = False, wash_safe: bool = False) -> str:
-    """When the units of a lot may be bought back; of one sold at a gain at once (no rule bars a gain)."""
-    if lot["action"] == "sell_gain":
-        return "At once: no wash sale rule reaches a gain; the new holding period begins the day after the purchase."
+    """When the units of a lot may be bought back; of one sold at a gain at once, unless that takes a loss in the asset.
+
+    Args:
+        lot: a recommendation with `loss_beside`: the same plan sells the same asset at a loss.
+        hours: the firm's `min_rebuy_hours`.
+        wash_sale_law: the law reaches coins.
+        wash_safe: the plan is the one that is safe under pending bills.
+    """
+    if lot["action"] == "sell_gain" and not lot["loss_beside"]:
+        return (
+            "At once: no wash sale rule reaches a gain; the new holding period begins the day after the purchase. Where the "
+            "taxpayer or the spouse sold the same asset at a loss in the last 30 days, wait as for that loss."
+        )
     if wash_safe and not wash_sale_law:
         return (
             "31 days after the sale at the earliest, by the taxpayer, the spouse, an IRA or an entity that they control: "
@@ -188,8 +198,13 @@ def _before_and_after(row: Mapping[str, Any]) -> str:
     ]
     return (
         f"Federal tax {dollars(row['tax_before'])} before, {dollars(row['tax_after'])} after "
-        f"(saved {dollars(row['tax_saved_now'])}); {'; '.join(carry)}."
+        f"(saved {dollars(row['tax_before'] - row['tax_after'])}){_of_the_state(row)}; {'; '.join(carry)}."
     )
+
+
+def _of_the_state(row: Mapping[str, Any]) -> str:
+    saved = row.get("state_saved")
+    return f", and an estimated {dollars(saved)} of the state's tax saved" if saved else ""
 
 
 def _if_all_were_sold(row: Mapping[str, Any]) -> str:
@@ -197,9 +212,14 @@ def _if_all_were_sold(row: Mapping[str, Any]) -> str:
         return ""
     return (
         f"Selling all {dollars(row['loss_available'])} of losses would save {dollars(row['all_tax_saved_now'])} now and "
-        f"{dollars(row['all_carryforward_value'])} later, and cost {dollars(row['all_later_tax_cost'])} of later tax "
-        f"and {dollars(row['all_trading_cost'])} of trading: {dollars(row['all_net_benefit'])} in all."
+        f"{dollars(row['all_carryforward_value'])} later, and cost {dollars(row['all_later_tax_cost'])} of later tax"
+        f"{_of_the_clock(row)} and {dollars(row['all_trading_cost'])} of trading: {dollars(row['all_net_benefit'])} in all."
     )
+
+
+def _of_the_clock(row: Mapping[str, Any]) -> str:
+    cost = row["all_restarted_clock_cost"]
+    return f", {dollars(cost)} for the holding period that starts again" if cost else ""
 
 
 def dangerous(cell: str) -> bool:

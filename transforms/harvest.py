@@ -32,6 +32,8 @@ BATCH = 1_000
 """Returns searched together."""
 MOST_TRIED = 3
 """Lots that move more than the two nets: every subset of so many is tried; more are treated as if they did not."""
+MOST_MOVED = 64
+"""Lots of a return that a search which proves nothing moves."""
 MOST_WHOLE = 12
 """Of so many lots that are sold whole or not at all every subset is tried."""
 MOST_YEARS = 20
@@ -145,9 +147,24 @@ def for_sale(
     )
     loss = pl.col("unrealized_gain") < 0
     gain = (pl.col("unrealized_gain") > 0) & pl.col("return_id").is_in(list(gains_of))
-    in_chain = (pl.col("chain") != _NO_CHAIN) & pl.col("reached")
+    # of a return whose gains are not looked at a chain ends at its first gain
+    barred = ((pl.col("unrealized_gain") > 0) & ~pl.col("return_id").is_in(list(gains_of))).cast(pl.Int64)
+    passed = barred.cum_sum().over("chain", order_by="place") == 0
+    in_chain = (pl.col("chain") != _NO_CHAIN) & pl.col("reached") & passed
     free = (pl.col("chain") == _NO_CHAIN) & (loss | gain) & pl.col("why_not").is_null()
     return joined.filter(free | in_chain).drop("reached", "wallet", "only_method")
+
+
+def with_kinds(lots: pl.DataFrame, accounts: pl.DataFrame, facts: pl.DataFrame, settings: FirmSettings) -> pl.DataFrame:
+    """Holdings with `is_collectible` and the `cost_rate` of their platform."""
+    return (
+        lots.join(accounts.select("account_id", "platform"), on="account_id", how="left", maintain_order="left")
+        .join(
+            facts.select("asset", is_collectible="collectible").unique("asset"), on="asset", how="left",
+            maintain_order="left",
+        )
+        .with_columns(pl.col("is_collectible").fill_null(value=False), *_platform_costs(settings)[:1])
+    )  # fmt: skip
 
 
 def _platform_costs(settings: FirmSettings) -> list[pl.Expr]:
@@ -256,8 +273,14 @@ def _free(lots: pl.DataFrame, tonight: Tonight) -> Plan:
 
 
 def _nearby(parts: pl.DataFrame, lots: pl.DataFrame, tonight: Tonight) -> pl.DataFrame:
-    """The parts of one return with more or less of single lots, by ever smaller steps, while that is better."""
-    lots = lots.filter(~pl.col("is_indivisible"))
+    """The parts of one return with more or less of single lots, by ever smaller steps, while that is better.
+
+    Moved are the lots with two bases or at 28 % and those that are cut, the largest first and no more than `MOST_MOVED`.
+    """
+    cut = parts.filter(pl.col("sold") < pl.col("quantity")).select(*_KEY, is_cut=pl.lit(value=True))
+    movable = lots.filter(~pl.col("is_indivisible")).join(cut, on=_KEY, how="left")
+    movable = movable.filter(pl.col("is_special") | pl.col("is_cut").fill_null(value=False)).drop("is_cut")
+    lots = movable.sort(pl.col("proceeds"), *_TIES, descending=[True, False, False, False]).head(MOST_MOVED)
     had = lots.select(_KEY).join(parts.select(*_KEY, "sold"), on=_KEY, how="left", maintain_order="left")["sold"]
     of_each = {name: lots[name].cast(pl.Float64).to_numpy() for name in SUMS}
     now = (had.cast(pl.Float64).fill_null(0.0) / lots["quantity"].cast(pl.Float64)).to_numpy()
@@ -433,25 +456,24 @@ def _bound(lots: pl.DataFrame, tonight: Tonight) -> Plan:
 
 
 def _solve(lots: pl.DataFrame, tonight: Tonight) -> Plan:
+    """One return: few whole lots by every subset; else the better of whole prefixes and the program.
+
+    Lots that move more than the two nets are in the program as if they did not: its choice is then not proved.
+    """
     if lots["is_indivisible"].all() and lots.height <= MOST_WHOLE:
         return _every_subset(lots, tonight)
     row = lots["row"][0]
-    problems = _variants(lots)
-    best, most, bound = _no_parts(lots), 0.0, 0.0
-    for problem in range(problems.row.size):
-        one = _Problems(
-            problems.row[[problem]], {k: v[[problem]] for k, v in problems.sums.items()}, [problems.taken[problem]]
-        )
-        apart = lots.filter(_special_key().is_in(list(one.taken[0]))).with_columns(sold="quantity")
-        rest = lots.filter(~(pl.col("is_special") & pl.col("tried")))
-        parts, proven = _solve_variant(rest, apart, one, tonight, most)
-        bound = max(bound, proven)
-        value = _value(parts, tonight)
-        if value > most + 1:
-            best, most = parts, value
-    special = lots.filter("is_special")
-    searched = special.height and not (special["tried"] & special["is_indivisible"]).all()
-    return Plan(best, _proofs([row], ["searched" if searched else "milp"], [max(0.0, bound - most)]))
+    best, most = _no_parts(lots), 0.0
+    for guess in _guesses(lots):
+        value = _value(guess, tonight)
+        if value > most:
+            best, most = guess, value
+    parts, bound = _programmed(lots, tonight, most)
+    value = _value(parts, tonight)
+    if value > most:
+        best, most = parts, value
+    optimum = "searched" if lots["is_special"].any() else "milp"
+    return Plan(best, _proofs([row], [optimum], [max(0.0, bound - most)]))
 
 
 def _every_subset(lots: pl.DataFrame, tonight: Tonight) -> Plan:
@@ -483,39 +505,20 @@ def _every_subset(lots: pl.DataFrame, tonight: Tonight) -> Plan:
     return Plan(parts, _proofs([lots["row"][0]], ["enumerated"], [0]))
 
 
-def _solve_variant(
-    lots: pl.DataFrame, apart: pl.DataFrame, problem: _Problems, tonight: Tonight, known: float
-) -> tuple[pl.DataFrame, float]:
-    """The best parts of `lots` beside the special lots taken whole, and a bound (cents) of what they can bring."""
-    apart = apart.select(_no_parts(lots).columns)
-    best, most = apart, max(_value(apart, tonight), 0.0)
-    for guess in _guesses(lots):
-        parts = pl.concat([guess, apart])
-        value = _value(parts, tonight)
-        if value > most:
-            best, most = parts, value
-    known = max(known, most)
-    plain = lots.filter(pl.col("short") + pl.col("long") != 0)
-    costs, _ = _curves(plain, problem.row)
-    extra = float(problem.sums["cost"][0])
-    start = Found(np.zeros(1, np.int64), np.zeros(1, np.int64), np.array([known + extra]), np.array([known + extra]))
+def _programmed(lots: pl.DataFrame, tonight: Tonight, known: float) -> tuple[pl.DataFrame, float]:
+    """The parts that the program chooses (none: nothing better than `known`), and a bound (cents) of any choice."""
+    nothing = np.zeros(1, np.int64)
+    problem = _Problems(lots["row"].head(1).to_numpy(), dict.fromkeys(SUMS, nothing), [()])
+    costs, _ = _curves(lots.filter(pl.col("short") + pl.col("long") != 0), problem.row)
+    start = Found(nothing.copy(), nothing.copy(), np.array([known]), np.array([known]))
     found, cells = maximise(_domain(costs, problem, tonight), _benefit(problem, tonight), costs, start)
-    solved = forced.solve(_forced_lots(lots), cells, known + extra)
-    bound = max(known, float(found.bound[0]) - extra if _open(found, known + extra) else known, solved.bound - extra)
-    if solved.parts is not None:
-        units = [
-            round(Decimal(part) * whole)
-            for part, whole in zip(solved.parts.tolist(), _units(lots["quantity"]), strict=True)
-        ]
-        some = [unit > 0 for unit in units]
-        parts = pl.concat([_cut(lots.filter(some), [unit for unit in units if unit > 0]), apart])
-        if _value(parts, tonight) > most:
-            best = parts
-    return best, bound
-
-
-def _open(found: Found, known: float) -> bool:
-    return float(found.bound[0]) > known
+    solved = forced.solve(_forced_lots(lots), cells, known)
+    bound = max(known, float(found.bound[0]), solved.bound)
+    if solved.parts is None:
+        return _no_parts(lots), bound
+    shares = zip(solved.parts.tolist(), _units(lots["quantity"]), strict=True)
+    units = [round(Decimal(part) * whole) for part, whole in shares]
+    return _cut(lots.filter([unit > 0 for unit in units]), [unit for unit in units if unit > 0]), bound
 
 
 def _guesses(lots: pl.DataFrame) -> list[pl.DataFrame]:
@@ -586,7 +589,7 @@ def worth_of_one(turning: pl.DataFrame, chosen: pl.DataFrame, tonight: Tonight, 
     """The worth of each return's plan with the whole of one lot in it, a row a lot, were the lot of the term said.
 
     Args:
-        turning: row, account_id, lot_id, asset, value, unrealized_gain, basis: whole lots.
+        turning: row, account_id, lot_id, asset, value, unrealized_gain, basis, is_collectible, cost_rate: whole lots.
         chosen: `Plan.sold`: what the plan sells of the lot is taken out first.
         tonight: the returns.
         short: the term in which the lot is sold.
@@ -596,7 +599,7 @@ def worth_of_one(turning: pl.DataFrame, chosen: pl.DataFrame, tonight: Tonight, 
     lot = _with_sums(
         turning.with_columns(
             proceeds=_micros("value"), loss_basis=_micros("value") - _micros("unrealized_gain"), gain_basis=_micros("basis"),
-            is_short=pl.lit(short), is_collectible=pl.lit(value=False), cost_rate=pl.lit(0, pl.Int128),
+            is_short=pl.lit(short),
         )
     )  # fmt: skip
     rest = lot.join(last, on="row", how="left", maintain_order="left", suffix="_plan").join(

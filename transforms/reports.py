@@ -111,9 +111,11 @@ def _figures(plan: Mapping[str, Any], call: Mapping[str, Any]) -> str:
     names = {
         "tax_before": "Federal tax without a sale",
         "tax_after": "Federal tax with the plan",
+        "state_saved": "State tax saved this year (estimate)",
         "tax_saved_now": "Tax saved this year",
         "carryforward_value": "Worth of the loss carried forward",
         "later_tax_cost": "Later tax on the lower basis",
+        "restarted_clock_cost": "Cost of the new holding period",
         "trading_cost": "Cost of trading",
         "net_benefit": "Net benefit",
     }

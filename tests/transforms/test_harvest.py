@@ -333,13 +333,14 @@ def test_an_order_that_the_broker_forces_is_kept():
     ]
     fifo = accounts(("a", None, "us_broker")).with_columns(wallet=pl.lit(None, pl.String), only_method=pl.lit("fifo"))
 
-    def best(year):
-        found = harvest.for_sale(holdings(*lots), night, fifo, facts(), (), year)
+    def best(year, gains=("r",)):
+        found = harvest.for_sale(holdings(*lots), night, fifo, facts(), gains, year)
         return harvest.worth(harvest.choose(found, night).sold, night)
 
-    free, forced = best(2026), best(2027)
+    free, forced = best(2026, ()), best(2027)
     assert (free["lot_id"].to_list(), free["net_benefit"][-1]) == (["new"], 66_000)
     assert (forced["lot_id"].to_list(), forced["net_benefit"][-1]) == (["old", "new"], 22_000)
+    assert best(2027, ()).is_empty()  # benefits not known: a gain is not looked at, nor what stands behind it
 
 
 def test_no_lot_behind_one_that_may_not_be_sold_is_sold_in_a_forced_order():

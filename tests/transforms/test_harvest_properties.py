@@ -46,19 +46,19 @@ def net(problem: Problem, rules: Rules = RULES) -> float:
 
 
 def greedy(problem: Problem) -> float:
-    """What tools do: whole lots, the largest loss first, as long as the next one helps."""
+    """What lists of losses lead to: whole lots, the largest first, until they cover the year's gains and 3,000."""
     order = sorted(
         (number for number, lot in enumerate(problem.lots) if lot.loss > 0), key=lambda n: -problem.lots[n].loss
     )
-    prefixes = [set(order[:count]) for count in range(len(order) + 1)]
-    sets = [[float(number in sold) for number in range(len(problem.lots))] for sold in prefixes]
-    values = worth([problem], [sets], RULES)[0]
-    reached = 0.0
-    for value in values[1:]:
-        if value <= reached:
+    client = problem.client
+    limit = 1_500 if client.status == "mfs" else 3_000
+    cover = client.short_term + client.long_term - client.short_carry - client.long_carry + limit
+    sold: set[int] = set()
+    for number in order:
+        if sum(problem.lots[n].loss for n in sold) >= cover:
             break
-        reached = value
-    return reached
+        sold.add(number)
+    return worth([problem], [[[float(number in sold) for number in range(len(problem.lots))]]], RULES)[0][0]
 
 
 @some

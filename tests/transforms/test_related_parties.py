@@ -9,9 +9,7 @@ import polars as pl
 from tests.transforms.wash_cases import History
 from transforms import questions, related_parties
 from transforms.related_parties import Crossed
-from transforms.review import inbox
-
-ANSWERS = pl.DataFrame(schema={"item_id": pl.String, "state": pl.String, "at": pl.Datetime("us", "UTC")})
+from transforms.review import gathered
 
 
 def crossed(history: History, *stands: tuple[str | None, int, str]) -> Crossed:
@@ -39,7 +37,7 @@ def test_by_default_the_loss_stays_and_is_asked_with_its_dollars() -> None:
     """Whether it was arranged is a matter of fact: 6 of 10 were mirrored, 240 of 400 hang on the answer."""
     found = crossed(mirrored())
     assert losses(found) == [("s", -400, 0, None)]
-    item = inbox(questions.crossings(found.found), ANSWERS).row(0, named=True)
+    item = gathered(questions.crossings(found.found)).row(0, named=True)
     assert (item["question"], item["severity"], item["dollars_at_stake"]) == ("related_party_sale", "blocking", 240)
     assert "bob bought them; the loss is on the return" in item["message"]
 
@@ -48,7 +46,7 @@ def test_the_stand_disallow_takes_it_with_code_l() -> None:
     """IRC 267(a)(1): no loss; code L (Instructions Form 8949)."""
     found = crossed(mirrored(), (None, 2009, "allow"), ("ann", 2026, "disallow"))
     assert losses(found) == [("s", -400, 240, "L")]
-    assert inbox(questions.crossings(found.found), ANSWERS)["severity"].to_list() == ["info"]
+    assert gathered(questions.crossings(found.found))["severity"].to_list() == ["info"]
 
 
 def test_only_on_the_same_day_in_the_marriage_and_at_a_loss() -> None:

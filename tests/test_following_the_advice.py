@@ -238,12 +238,38 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
     folder = made_up(tmp_path_factory.mktemp("made-up") / "firm")
     first = night(folder, ADVISED)
     advice = Mart(first)
-    obedient = copy_of(first, tmp_path_factory.mktemp("obedient") / "firm")
+    # DuckDB reads a file that is open in this process as it was: every night has a folder of its own
+    obedient, picked, idle = (
+        copy_of(first, tmp_path_factory.mktemp(name) / "firm") for name in ("obedient", "picked", "idle")
+    )
     assert follow(obedient, advice, ADVISED) > 10
-    found = Nights(advice, Mart(night(obedient, date(2026, 11, 20))), Mart(night(folder, date(2026, 11, 20))))
+    assert follow(picked, advice, ADVISED) > 10
+    sold = Mart(night(obedient, date(2026, 11, 20)))
+    pick(picked, advice, sold)
+    sold.close()
+    found = Nights(advice, Mart(night(picked, date(2026, 11, 20))), Mart(night(idle, date(2026, 11, 20))))
     yield found
     for each in fields(found):
         getattr(found, each.name).close()
+
+
+def pick(folder: Path, advice: Mart, sold: Mart) -> None:
+    """Before 2025 the lots of a sale are named on the books of that time: lot_picks.csv, by the sale's event."""
+    events = {
+        (account, asset, quantity): event
+        for event, account, asset, quantity in sold.rows(
+            "select event_id, account_id, sent_asset, sent_quantity from events where kind = 'sell' and tax_date = ?",
+            ADVISED,
+        )
+    }
+    advised = advice.rows(
+        "select account_id, asset, quantity, lot_id from harvest_recommendations where scenario = 'best' order by all"
+    )
+    with (folder / "lot_picks.csv").open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["event_id", "lot_id", "quantity", "evidence"])
+        for account, asset, quantity, lot in advised:
+            rows.writerow([events[account, asset, quantity], lot, f"{quantity:f}", "as advised"])
 
 
 def promised(nights: Nights) -> dict[str, tuple[Any, ...]]:
