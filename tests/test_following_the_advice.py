@@ -307,7 +307,6 @@ def test_the_year_of_the_sale(nights: Nights) -> None:
             assert abs(out - said) <= HALF_A_CENT * 2 * lots
 
 
-@pytest.mark.xfail(strict=False, reason="the exact engine is not merged yet")
 def test_the_year_of_the_sale_to_the_cent(nights: Nights) -> None:
     """The promise rounds as the return will."""
     for return_id, (tax, short, long, *_) in promised(nights).items():
