@@ -944,7 +944,7 @@ def statuses(
     books = client_status.Books(
         files=files,
         rows=_faults(files, raw_rows),
-        events=events_,
+        events=spam.clear(events_),
         movements=movements_,
         gains=gains,
         profiles=firm_profiles,
