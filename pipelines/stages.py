@@ -97,7 +97,7 @@ def events(
     stable = master.filter(pl.col("class") == "stablecoin")["asset"].unique()
     table = _named(prices_, firm_assets)
     stated = prices.value_events(known, table, settings.max_price_age_days, stable.to_list()).sort("event_id")
-    second = second_reports.compare(stated, built.sources, resolved, CHECKS)
+    second = second_reports.compare(stated, built.sources, resolved, CHECKS, as_read=owned)
     valued = stated.join(second.not_booked, on="fact_id", how="anti", maintain_order="left")
     unbooked = stated.join(second.not_booked, on="fact_id", how="semi").select("event_id")
     stale = named.join(unbooked, on="event_id", how="semi").with_columns(why=pl.lit("a second report states its fact"))
