@@ -93,7 +93,7 @@ def events(
         tax_year=pl.col("tax_date").dt.year().cast(pl.Int64)
     )
     seen = gate.conform(dated.filter(pl.col("tax_date") <= night.as_of), ledger.Events)
-    known = gate.conform(spam.marked(seen, master, firm_overrides["event_id"]), ledger.Events)
+    known = gate.conform(spam.marked(seen, master, firm_overrides), ledger.Events)
     stable = master.filter(pl.col("class") == "stablecoin")["asset"].unique()
     table = _named(prices_, firm_assets)
     stated = prices.value_events(known, table, settings.max_price_age_days, stable.to_list()).sort("event_id")
