@@ -174,7 +174,7 @@ ASSETS = st.sampled_from([None, "ETH", USDC, TOKEN, TOKEN.replace("ee", "ff")])
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(ASSETS, ASSETS, st.booleans(), NOTES), max_size=8), st.randoms(use_true_random=False))
-def test_nothing_vanishes_and_nothing_else_changes(cells: list[tuple], random: Any) -> None:
+def test_nothing_vanishes_and_nothing_else_changes(cells: list[tuple[Any, ...]], random: Any) -> None:
     rows = []
     for n, (sent, received, fee, note) in enumerate(cells):
         row = {"event_id": f"e{n}", "fact_id": f"e{n}", "note": note}
