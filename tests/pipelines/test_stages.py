@@ -43,15 +43,15 @@ def booked(folder: Path, overrides: pl.DataFrame) -> pl.DataFrame:
 
 
 def test_a_correction_of_a_fact_that_two_reports_state_makes_no_second_one(tmp_path: Path) -> None:
-    """0.1 and 0.2 BTC stand in both; staff say that the second was 0.25, and on the 12th."""
+    """0.1 and 0.2 BTC stand in both; staff say that the second was 0.25, and on the 5th."""
     bought = booked(tmp_path, empty(Overrides))
     assert sorted(bought["received_quantity"]) == [Decimal("0.1"), Decimal("0.2")]
     event = bought.filter(received_quantity=Decimal("0.2"))["event_id"][0]
-    rows = {"received_quantity": "0.25", "occurred_at": "2023-01-12T10:00:00Z"}
+    rows = {"received_quantity": "0.25", "occurred_at": "2023-01-05T10:00:00Z"}
     said = [
         {"event_id": event, "field": field, "value": value, "at": "2024-01-05T10:00:00"}
         for field, value in rows.items()
     ]
     corrected = booked(tmp_path, frame(Overrides, *said))
     assert sorted(corrected["received_quantity"]) == [Decimal("0.1"), Decimal("0.25")]
-    assert corrected["occurred_at"].dt.day().sort().to_list() == [1, 12]
+    assert corrected["occurred_at"].dt.day().sort().to_list() == [1, 5]
