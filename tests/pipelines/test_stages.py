@@ -9,11 +9,16 @@ from pathlib import Path
 import polars as pl
 
 from pipelines import stages
+from pipelines.households import Members
+from pipelines.quarantine import Quarantine
 from pipelines.resources import Night
-from schemas.clients import AccountFacts, Stands, TimeZones
+from schemas.clients import AccountFacts, ReturnMembers, Stands, TimeZones
 from schemas.gate import empty
-from schemas.inputs import Assets, Overrides
-from schemas.ledger import Prices
+from schemas.inputs import Assets, OpeningLots, Overrides, Profiles, Taxpayers
+from schemas.intake import Files, RowFaults
+from schemas.ledger import EventFacts, Movements, Prices
+from schemas.review import ReviewItems, StakeRanges
+from schemas.tax import Gains, ReturnInputs
 from tests.transforms.frames import frame
 from transforms.sources.base import Context
 from transforms.sources.registry import read_file
@@ -55,3 +60,22 @@ def test_a_correction_of_a_fact_that_two_reports_state_makes_no_second_one(tmp_p
     corrected = booked(tmp_path, frame(Overrides, *said))
     assert sorted(corrected["received_quantity"]) == [Decimal("0.1"), Decimal("0.25")]
     assert corrected["occurred_at"].dt.day().sort().to_list() == [1, 5]
+
+
+def test_a_client_of_whom_only_spam_is_known_has_no_data(tmp_path: Path) -> None:
+    account = {"account_id": "a", "taxpayer_id": "t", "treatment": "taxable", "entity": "individual", "taxable": True}
+    member = {"return_id": "r", "tax_year": 2023, "taxpayer_id": "t", "role": "primary"}
+    token = {"event_id": "e", "taxpayer_id": "t", "kind": "deposit", "received_asset": "SPAM", "received_quantity": "1"}
+
+    def status(**more: str) -> str:
+        found = stages.statuses(
+            Night(tmp_path, dt.date(2023, 6, 30), (2023,), "run"), empty(ReviewItems), empty(StakeRanges),
+            empty(ReturnInputs), frame(ReturnMembers, member), empty(Files), empty(RowFaults),
+            frame(EventFacts, token | more), empty(Movements), empty(Gains), frame(AccountFacts, account),
+            empty(Profiles), empty(OpeningLots), frame(Taxpayers, {"taxpayer_id": "t", "entity": "individual"}),
+            empty(Members), empty(Quarantine),
+        )["client_status"]  # fmt: skip
+        return str(found["status"][0])
+
+    assert status() == "ready"
+    assert status(quarantined="dust of an unknown contract") == "no_data"
