@@ -93,11 +93,11 @@ def events(
         tax_year=pl.col("tax_date").dt.year().cast(pl.Int64)
     )
     seen = gate.conform(dated.filter(pl.col("tax_date") <= night.as_of), ledger.Events)
-    known = gate.conform(spam.marked(seen, master, firm_overrides["event_id"]), ledger.Events)
+    known = gate.conform(spam.marked(seen, master, firm_overrides), ledger.Events)
     stable = master.filter(pl.col("class") == "stablecoin")["asset"].unique()
     table = _named(prices_, firm_assets)
     stated = prices.value_events(known, table, settings.max_price_age_days, stable.to_list()).sort("event_id")
-    second = second_reports.compare(stated, built.sources, resolved, CHECKS)
+    second = second_reports.compare(stated, built.sources, resolved, CHECKS, as_read=owned)
     valued = stated.join(second.not_booked, on="fact_id", how="anti", maintain_order="left")
     unbooked = stated.join(second.not_booked, on="fact_id", how="semi").select("event_id")
     stale = named.join(unbooked, on="event_id", how="semi").with_columns(why=pl.lit("a second report states its fact"))
@@ -944,7 +944,7 @@ def statuses(
     books = client_status.Books(
         files=files,
         rows=_faults(files, raw_rows),
-        events=events_,
+        events=spam.clear(events_),
         movements=movements_,
         gains=gains,
         profiles=firm_profiles,

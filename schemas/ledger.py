@@ -79,6 +79,7 @@ class EventFacts(Table):
     fee_quantity: Quantity = pa.Field(nullable=True)
     fee_asset: str = pa.Field(nullable=True)
     usd_value: Money = pa.Field(nullable=True)
+    quarantined: str = pa.Field(nullable=True)
 
 
 class EventSources(Table):

@@ -63,6 +63,10 @@ def process(folder: Path, before: str = "", *arguments: str) -> subprocess.Popen
     )
 
 
+RANKS = {"blockers": {"rank"}, "call_list": {"rank"}}
+"""Columns that place a client among all of the firm: another client's rows move them, and nothing else."""
+
+
 def published(
     mart: Path,
     without: Mapping[str, Collection[str]] | None = None,

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from pipelines import stages
-from tests.nights import Rows, night, nothing_of, published
+from tests.nights import RANKS, Rows, night, nothing_of, published
 from tests.sample_night import Mart
 
 UNIVERSAL = (
@@ -131,7 +131,7 @@ def mart(hostile: Path) -> Iterator[Mart]:
 def test_nobody_elses_rows_change(hostile: Path, calm: Path) -> None:
     def of_good(mart: Path) -> Rows:
         return published(
-            mart, keep=lambda _, columns: nothing_of(columns, ["bad"], ["bad-files", "bad-names"], ["bad"])
+            mart, RANKS, lambda _, columns: nothing_of(columns, ["bad"], ["bad-files", "bad-names"], ["bad"])
         )
 
     with_hostile, without = of_good(hostile), of_good(calm)

@@ -24,7 +24,7 @@ import pytest
 from pipelines.errors import NightError
 from schemas.gate import empty
 from schemas.intake import Legs
-from tests.nights import copy_of, edit, fresh, hashes, night, nothing_of, process, published, shuffle_rows
+from tests.nights import RANKS, copy_of, edit, fresh, hashes, night, nothing_of, process, published, shuffle_rows
 from tests.sample_night import Mart, mart
 from transforms.ledger import assemble
 from transforms.sources.base import Context
@@ -376,8 +376,7 @@ def test_a_broken_row_stops_its_client_and_spouse_and_changes_nobody_else(calm: 
     def of_others(_: str, columns: list[str]) -> str:
         return nothing_of(columns, [*STOPPED, "hal"], accounts, returns)
 
-    over_the_firm = {"blockers": {"rank"}}
-    before, after = published(calm, over_the_firm, of_others), published(broken.mart, over_the_firm, of_others)
+    before, after = published(calm, RANKS, of_others), published(broken.mart, RANKS, of_others)
     assert all(before[table] for table in ("events", "gains", "open_lots", "schedule_d", "harvest_summary"))
     assert hashes(after) == hashes(before)
 

@@ -14,6 +14,7 @@ from transforms.holding import long_term_from
 from transforms.income import BUSINESS, WAGES
 from transforms.law.wash_sale_rules import Rule
 from transforms.review import items
+from transforms.spam import DUST
 
 UNVALUED = ("deposit", "withdrawal", "transfer_in", "transfer_out", "migration", *KEPT_APART)
 """Kinds that need no value: nothing is bought, sold or earned."""
@@ -207,22 +208,28 @@ def tokens(valued: pl.DataFrame, unknown: pl.DataFrame) -> list[pl.DataFrame]:
         valued.filter(pl.col("quarantined").is_not_null())
         .sort("occurred_at", "event_id")
         .group_by("taxpayer_id", asset=asset, maintain_order=True)
-        .agg(pl.col("account_id", "event_id", "quarantined").first(), events=pl.len())
+        .agg(
+            pl.col("account_id", "event_id", "quarantined").first(),
+            stake=pl.col("usd_value").sum(),
+            events=pl.len(),
+        )
     )
     named = (
         unknown.sort("occurred_at", "event_id")
         .group_by("taxpayer_id", asset=asset, maintain_order=True)
         .agg(pl.col("account_id", "event_id").first(), stake=pl.col("usd_value").sum(), events=pl.len())
     )
+    worth = pl.col("stake") >= DUST  # what a file or a price gives a worth is to be looked at
     return [
-        items(
-            spam,
+        *(items(
+            spam.filter(which),
             "token_quarantined",
-            "info",
+            severity,
             pl.format("{} events of a token that came unasked are set aside: {}", "events", "quarantined"),
             "Nothing to do if it is spam. To take it into the books: a row for its contract in assets.csv, or any row for "
             "the event in overrides.csv (field kind, say).",
-        ),
+            pl.when(pl.col("stake") > 0).then("stake"),
+        ) for severity, which in (("info", ~worth), ("warning", worth))),
         items(
             named,
             "asset_unknown",

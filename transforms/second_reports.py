@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import polars as pl
@@ -21,8 +22,10 @@ from transforms.exact import part_of, units_text
 from transforms.ledger import ID_KEY, SIDES
 
 _SECOND, _MINUTE = 1_000_000, 60_000_000
-_GAPS = (_MINUTE, 60 * _MINUTE, 24 * 60 * _MINUTE)
-"""Microseconds between the parts of one order, beyond the precision of the reports' times."""
+_HOUR = 60 * _MINUTE
+_DAY = 24 * _HOUR
+_GAPS = (_MINUTE, _HOUR, _DAY)
+"""Microseconds between the first and the last part of one order, beyond the precision of the reports' times."""
 _COIN_ROUNDING, _CASH_ROUNDING = "0.00000001", "0.01"
 """Reports show different digits: within one unit of these a fact no difference is told."""
 _ROUNDING_UNITS = 10**10
@@ -48,32 +51,44 @@ class _Given(NamedTuple):
     """The facts of accounts that have several families of a line.
 
     `facts`: fact_id, account_id, root, place (in the line), source, at (microseconds), form, signature (coins by side),
-    amounts (with their quantities), main (the quantity that tells most), value; `sides`: fact_id, role, asset,
-    quantity, usd; `rows`: fact_id, event_id, file_id, row_no; `ids`: fact_id, id.
+    amounts (with their quantities), main (the quantity that tells most), value, dates (its reports of the account show
+    days alone); `sides`: fact_id, role, asset, quantity, usd, as the files say; `corrected`: the same after staff's
+    corrections; `rows`: fact_id, event_id, file_id, row_no; `ids`: fact_id, id.
     """
 
     facts: pl.DataFrame
     sides: pl.DataFrame
+    corrected: pl.DataFrame
     rows: pl.DataFrame
     ids: pl.DataFrame
 
 
-def compare(events: pl.DataFrame, sources: pl.DataFrame, legs: pl.DataFrame, checks: Mapping[str, str]) -> Compared:
+def compare(
+    events: pl.DataFrame,
+    sources: pl.DataFrame,
+    legs: pl.DataFrame,
+    checks: Mapping[str, str],
+    as_read: pl.DataFrame | None = None,
+) -> Compared:
     """Hold the facts of checking families against those of the ledger, account by account.
 
     One fact is found by the ids that both reports have, else by its coins, quantities and time (to the second, or to
     the minute where a report shows no seconds), else by sums: many fills against one row of their order or the reverse,
-    within a minute, an hour, a day. What is then left of one moment and nearly the same quantity is one fact that the
-    two state differently. A fact that the ledger lacks is not booked where a file of the ledger covers its time and the
-    ledger has facts of its form (exchange, receipt, exit, fee) at all; else it is.
+    within a minute, an hour, a day in all. What is then left of one moment and nearly the same quantity is one fact that
+    the two state differently. A fact that the ledger lacks is not booked where a file of the ledger covers its time and
+    the ledger has facts of its form (exchange, receipt, exit, fee) at all; else it is. Away from its moment a fact is
+    found only where a file of the ledger covers it, or ends or begins within the hour: a ledger of January knows nothing
+    of February. A report that shows days alone is held against the ledger's day.
 
     Args:
         events: schemas.ledger.Events of all families, valued.
         sources: schemas.ledger.EventSources of the same.
         legs: account_id, file_id, row_no, row_key, group_key.
         checks: family to the family whose facts it states again.
+        as_read: event_id, occurred_at, asset and quantity of each side before staff's corrections. By these facts are
+            found: a correction makes no second fact. What differs is told of the events as corrected.
     """
-    given = _given(events, sources, legs, _line(checks))
+    given = _given(events, sources, legs, _line(checks), events if as_read is None else as_read)
     booked, told, behind = given.facts.clear(), [empty(SourceChecks)], [empty(EventSources)]
     for place in given.facts["place"].unique().sort():
         theirs = given.facts.filter(pl.col("place") == place)
@@ -109,11 +124,16 @@ def _line(checks: Mapping[str, str]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema={"source": pl.String, "root": pl.String, "place": pl.Int64})
 
 
-def _given(events: pl.DataFrame, sources: pl.DataFrame, legs: pl.DataFrame, line: pl.DataFrame) -> _Given:
+def _given(
+    events: pl.DataFrame, sources: pl.DataFrame, legs: pl.DataFrame, line: pl.DataFrame, as_read: pl.DataFrame
+) -> _Given:
     placed = events.join(line, on="source")
     several = placed.group_by(_BOOK).agg(pl.col("place").n_unique()).filter(pl.col("place") > 1).drop("place")
     placed = placed.join(several, on=_BOOK, how="semi")
-    sides = _sides(placed)
+    stated = ["occurred_at", *(f"{role}_{column}" for role in SIDES for column in ("asset", "quantity"))]
+    read = placed.drop(stated).join(as_read.select("event_id", *stated), on="event_id")
+    sides = _sides(read)
+    at = read.group_by("fact_id").agg(at=pl.col("occurred_at").min().dt.epoch("us"))
     rows = sources.join(placed.select("event_id", "fact_id"), on="event_id")
     keys = rows.select("fact_id", "account_id", "file_id", "row_no").unique().join(
         legs.select("account_id", "file_id", pl.col("row_no").cast(pl.Int64), "row_key", "group_key").unique(),
@@ -123,8 +143,9 @@ def _given(events: pl.DataFrame, sources: pl.DataFrame, legs: pl.DataFrame, line
         [keys.select("fact_id", id=pl.col("row_key").str.strip_prefix(ID_KEY)), keys.select("fact_id", id="group_key")]
     )
     return _Given(
-        _facts(placed, sides),
+        _facts(placed, sides, at),
         sides,
+        _sides(placed),
         rows.select("fact_id", "event_id", "file_id", "row_no").unique(),
         ids.drop_nulls().unique(),
     )
@@ -148,8 +169,8 @@ def _sides(events: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _facts(events: pl.DataFrame, sides: pl.DataFrame) -> pl.DataFrame:
-    """See `_Given.facts`."""
+def _facts(events: pl.DataFrame, sides: pl.DataFrame, at: pl.DataFrame) -> pl.DataFrame:
+    """See `_Given.facts`; `at`: fact_id, at."""
     worth = pl.col("usd_value").cast(_WIDE)
     came = pl.when(pl.col("received_asset").is_not_null()).then(worth)
     kinds = pl.min_horizontal("kind", "kinds"), pl.max_horizontal("kind", "kinds")
@@ -185,15 +206,16 @@ def _facts(events: pl.DataFrame, sides: pl.DataFrame) -> pl.DataFrame:
         main=pl.col("quantity").first(),
     )
     forms = forms.with_columns(signature=pl.col("what").list.join("|"), amounts=pl.col("much").list.join("|"))
-    at = pl.col("occurred_at").dt.epoch("us")
-    return heads.join(forms.drop("what", "much"), on="fact_id").with_columns(at=at).sort("fact_id")
+    facts = heads.join(forms.drop("what", "much"), on="fact_id").join(at, on="fact_id")
+    noon = (pl.col("at") % _DAY == _DAY // 2).all().over(*_BOOK, "source")  # as which a day without a clock is read
+    return facts.with_columns(dates=noon).sort("fact_id")
 
 
 # --- which are one ----------------------------------------------------------------------------------------------------
 
 
 class _Judged(NamedTuple):
-    """`theirs` and `ours`: facts with `group` (null: alone) and `status`; `pairs`: theirs, ours (fact ids)."""
+    """`theirs` and `ours`: facts with `group` (null: alone), `by_id` and `status`; `pairs`: theirs, ours (fact ids)."""
 
     theirs: pl.DataFrame
     ours: pl.DataFrame
@@ -204,11 +226,17 @@ class _Judged(NamedTuple):
 def _judged(theirs: pl.DataFrame, booked: pl.DataFrame, given: _Given) -> _Judged:
     """One family's facts beside the booked ones of the families before it."""
     ours = booked.join(theirs, on=_BOOK, how="semi")
-    groups = _groups(pl.concat([theirs.with_columns(theirs=True), ours.with_columns(theirs=False)]), given)
-    theirs, ours = (side.join(groups, on="fact_id", how="left") for side in (theirs, ours))
     before = given.facts.join(theirs.select(*_BOOK, upto="place").unique(), on=_BOOK).filter(
         pl.col("place") < pl.col("upto")
     )
+    near = pl.concat(
+        [
+            theirs.with_columns(theirs=True, reached=_covered(theirs, before, given, slack=_HOUR)),
+            ours.with_columns(theirs=False, reached=pl.lit(value=True)),
+        ]
+    )
+    groups = _groups(near, given)
+    theirs, ours = (side.join(groups, on="fact_id", how="left") for side in (theirs, ours))
     differences = _differences(theirs, ours, given)
     differs = pl.col("group").is_in(differences["group"].implode())
     missing = _covered(theirs, before, given)
@@ -224,29 +252,62 @@ def _judged(theirs: pl.DataFrame, booked: pl.DataFrame, given: _Given) -> _Judge
 
 
 def _groups(facts: pl.DataFrame, given: _Given) -> pl.DataFrame:
-    """fact_id, group (the least id of its facts) of the facts that both sides have."""
+    """fact_id, group (the least id of its facts), by_id (both say so) of the facts that both sides have."""
     whole = (pl.col("at") % _MINUTE == 0).all().over(*_BOOK, "source")
     clock = pl.when(whole).then(_MINUTE).otherwise(_SECOND).max().over(_BOOK)
-    rest, found = facts.with_columns(clock=clock), [pl.DataFrame(schema={"fact_id": pl.String, "group": pl.String})]
+    # against a report of days a moment is its day
+    day = pl.when(pl.col("dates").any().over(_BOOK)).then(pl.col("at") // _DAY)
+    schema = {"fact_id": pl.String, "group": pl.String, "by_id": pl.Boolean}
+    rest, found = facts.with_columns(clock=clock, day=day), [pl.DataFrame(schema=schema)]
+    all_in = _all_in(given.sides)
 
-    def take(pairs: pl.DataFrame) -> None:
+    def take(pairs: pl.DataFrame, *, by_id: bool = False) -> None:
         nonlocal rest
-        found.append(pairs.select("fact_id", "group"))
+        found.append(pairs.select("fact_id", "group", by_id=pl.lit(by_id)))
         rest = rest.join(pairs, on="fact_id", how="anti")
 
-    take(_by_ids(rest, given.ids, only_single=True))
-    take(_by_ids(rest, given.ids, only_single=False))
+    def moments(by: str) -> pl.DataFrame:
+        gap = pl.when(pl.col("day").is_null()).then("clock").otherwise(_DAY)
+        return _clusters(rest, [*_BOOK, by, "day"], gap)
+
+    def take_sums(clusters: Callable[[], pl.DataFrame]) -> None:
+        for sides in (given.sides, all_in):
+            take(_by_sums(clusters(), sides))
+
+    take(_by_ids(rest, given.ids, only_single=True), by_id=True)
+    take(_by_ids(rest, given.ids, only_single=False), by_id=True)
     take(_in_order(rest, [*_BOOK, "amounts", "at"]))
-    take(_in_order(_clusters(rest, [*_BOOK, "amounts"], pl.col("clock")), ["cluster"]))
-    take(_by_sums(_clusters(rest, [*_BOOK, "signature"], pl.col("clock")), given.sides))
-    while (near := _nearest(_clusters(rest, [*_BOOK, "signature"], pl.col("clock")))).height:
+    take(_in_order(moments("amounts"), ["cluster"]))
+    take_sums(lambda: moments("signature"))
+    while (near := _nearest(moments("signature"))).height:
         take(near)
+    rest = rest.filter("reached")
     for gap in _GAPS:
-        take(_by_sums(_clusters(rest, [*_BOOK, "signature"], pl.lit(gap)), given.sides))
+        take_sums(partial(lambda gap: _brief(_clusters(rest, [*_BOOK, "signature"], pl.lit(gap)), gap), gap))
     for theirs in (True, False):  # an order of theirs and fills of ours, then the reverse
-        runs = _runs(_clusters(rest, [*_BOOK, "signature"], pl.lit(_GAPS[-1])), theirs=theirs)
-        take(_by_sums(runs, given.sides))
+        take_sums(
+            partial(lambda side: _runs(_clusters(rest, [*_BOOK, "signature"], pl.lit(_DAY)), theirs=side), theirs)
+        )
     return pl.concat(found)
+
+
+def _all_in(sides: pl.DataFrame) -> pl.DataFrame:
+    """The sides with each fee in the coin that it was paid in beside: what was paid or came in all, and no such fee."""
+    paid = sides.filter(role="fee").select("fact_id", "asset", paid="quantity")
+    both = sides.filter(pl.col("role") != "fee").join(paid, on=["fact_id", "asset"], how="left")
+    # where a coin stands on both sides the fee can be in either: it is left beside
+    lone = pl.len().over("fact_id", "asset") == 1
+    fee = pl.when(lone).then("paid").fill_null(0)
+    total = pl.when(role="sent").then(pl.col("quantity") + fee).otherwise(pl.col("quantity") - fee)
+    within = both.filter(lone & pl.col("paid").is_not_null()).select("fact_id", "asset", role=pl.lit("fee"))
+    beside = sides.filter(role="fee").join(within, on=["fact_id", "asset", "role"], how="anti")
+    return pl.concat([both.with_columns(quantity=total.cast(QUANTITY)).select(sides.columns), beside])
+
+
+def _brief(clusters: pl.DataFrame, span: int) -> pl.DataFrame:
+    """The clusters that lie within `span` microseconds in all: steps alone would lead through months."""
+    lasted = pl.col("at").max().over("cluster") - pl.col("at").min().over("cluster")
+    return clusters.filter(lasted <= span)
 
 
 def _both(by: Sequence[str]) -> pl.Expr:
@@ -367,11 +428,21 @@ def _nearest(facts: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([pairs.select("group", fact_id=side) for side in ("one", "two")])
 
 
-def _covered(facts: pl.DataFrame, others: pl.DataFrame, given: _Given) -> pl.Series:
-    """Whether a file with some of `others` covers the fact's time, and there are others of its form."""
+def _covered(facts: pl.DataFrame, others: pl.DataFrame, given: _Given, slack: int = 0) -> pl.Series:
+    """Whether a file with some of `others` covers the fact's time, and there are others of its form.
+
+    Where one of the two shows days alone it covers the first and the last day as a whole. A file reaches `slack`
+    further; with it, against days, also the day before, on which an American evening of the first UTC day lies.
+    """
+    days = pl.concat([side.select(*_BOOK, "dates") for side in (facts, others)]).filter("dates").select(_BOOK).unique()
     files = given.rows.join(others.select("fact_id", *_BOOK, "at"), on="fact_id")
-    spans = files.group_by(*_BOOK, "file_id").agg(lo=pl.col("at").min(), hi=pl.col("at").max()).sort("lo", "hi")
-    spans = spans.with_columns(pl.col("hi").cum_max().over(_BOOK))
+    spans = files.group_by(*_BOOK, "file_id").agg(lo=pl.col("at").min(), hi=pl.col("at").max())
+    lo, hi = pl.col("lo"), pl.col("hi")
+    spans = spans.join(days.with_columns(dates=True), on=_BOOK, how="left").with_columns(
+        lo=pl.when("dates").then(lo - lo % _DAY - (_DAY if slack else 0)).otherwise(lo - slack),
+        hi=pl.when("dates").then(hi - hi % _DAY + _DAY - 1).otherwise(hi + slack),
+    )
+    spans = spans.drop("dates").sort("lo", "hi").with_columns(pl.col("hi").cum_max().over(_BOOK))
     forms = others.select(*_BOOK, "form").unique().with_columns(known=True)
     joined = (
         facts.with_row_index("#row")
@@ -403,8 +474,11 @@ def _differences(theirs: pl.DataFrame, ours: pl.DataFrame, given: _Given) -> pl.
     """group, field, asset, ours, theirs (as text), dollars_at_stake: what the two sides of a group state differently."""
     every = pl.concat([theirs.with_columns(theirs=True), ours.with_columns(theirs=False)])
     every = every.filter(pl.col("group").is_not_null())
-    moved = every.select("group", "fact_id", "theirs").join(given.sides, on="fact_id")
-    sums = _sums(moved, ["group"]).filter(_beyond_rounding())
+    moved = every.select("group", "fact_id", "theirs")
+    apart = _sums(moved.join(given.corrected, on="fact_id"), ["group"])
+    in_all = _sums(moved.join(_all_in(given.corrected), on="fact_id"), ["group"])
+    inside = _fee_inside(apart, in_all)
+    sums = apart.join(inside, on="group", how="anti").filter(_beyond_rounding())
     off = (pl.col("ours") - pl.col("theirs")).abs()
     within = pl.min_horizontal(off, "ours").cast(QUANTITY)  # more than the whole is at stake as the whole
     quantities = sums.with_columns(
@@ -413,11 +487,24 @@ def _differences(theirs: pl.DataFrame, ours: pl.DataFrame, given: _Given) -> pl.
         "group", "asset", pl.col("role").alias("field"), units_text(pl.col("ours")), units_text(pl.col("theirs")),
         dollars_at_stake="stake",
     )  # fmt: skip
-    return pl.concat([quantities, *_heads_differ(every)])
+    return pl.concat([quantities, *_heads_differ(every, inside)])
 
 
-def _heads_differ(every: pl.DataFrame) -> list[pl.DataFrame]:
-    """Values, kinds and times that differ; kinds and times of one fact against one."""
+def _fee_inside(apart: pl.DataFrame, in_all: pl.DataFrame) -> pl.DataFrame:
+    """group: of which one side tells a fee and the other has it in what was paid or came, and they agree in all."""
+    fee = pl.col("role") == "fee"
+    one_tells = apart.filter(fee & ((pl.col("ours") == 0) ^ (pl.col("theirs") == 0)))
+    off = in_all.filter(_beyond_rounding())
+    return one_tells.select("group").unique().join(off, on="group", how="anti")
+
+
+def _heads_differ(every: pl.DataFrame, inside: pl.DataFrame) -> list[pl.DataFrame]:
+    """Values, kinds and times that differ; kinds of one fact against one.
+
+    Values not where they differ by a fee (`inside`: group). Times of one against one by more than a minute, of an order
+    and its fills by more than an hour; where no id says that they are one, a fact an hour away may be another: its value
+    is at stake. A report of days alone tells no time.
+    """
     is_theirs = pl.col("theirs")
 
     def of(column: str, what: str) -> list[pl.Expr]:
@@ -431,18 +518,27 @@ def _heads_differ(every: pl.DataFrame) -> list[pl.DataFrame]:
         )  # fmt: skip
 
     def heads(*columns: pl.Expr) -> pl.DataFrame:
-        return every.group_by("group").agg(*columns, pl.col("value").filter(~is_theirs).sum(), pl.len(), pl.col("stated").all())  # fmt: skip
+        return every.group_by("group").agg(
+            *columns, pl.col("value").filter(~is_theirs).sum(), pl.len(), pl.col("stated").all(),
+            pl.col("by_id").all(), pl.col("dates").any(),
+        )  # fmt: skip
 
     off = (pl.col("ours") - pl.col("theirs")).abs()
     cents = pl.lit(_CASH_ROUNDING).cast(_WIDE) * pl.col("len").cast(pl.Decimal(10, 0))
-    values = heads(*of("value", "sum")).filter(pl.col("stated") & (off > cents))
+    values = heads(*of("value", "sum")).filter(pl.col("stated") & (off > cents)).join(inside, on="group", how="anti")
     kinds = heads(*of("kind", "min")).filter((pl.col("len") == 2) & (pl.col("ours") != pl.col("theirs")))
-    times = heads(*of("occurred_at", "min")).filter((pl.col("len") == 2) & (off > pl.duration(microseconds=_MINUTE)))
+    ends = heads(*of("occurred_at", "min"), *(
+        pl.col("occurred_at").filter(which).max().alias(name) for name, which in (("ours_end", ~is_theirs), ("theirs_end", is_theirs))
+    ))  # fmt: skip
+    between = pl.max_horizontal(pl.col("ours") - pl.col("theirs_end"), pl.col("theirs") - pl.col("ours_end"))
+    leeway = pl.when(pl.col("dates")).then(_DAY).when(pl.col("len") == 2).then(_MINUTE).otherwise(_HOUR)
+    times = ends.filter(between > pl.duration(microseconds=leeway))
+    doubt = (between > pl.duration(microseconds=_HOUR)) & ~pl.col("by_id")
     both = pl.col("ours", "theirs")
     return [
         told(values, "value", units_text(both), off),
         told(kinds, "kind", both, pl.col("value")),
-        told(times, "time", both.dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ"), pl.lit(0)),
+        told(times, "time", both.dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ"), pl.when(doubt).then("value").otherwise(0)),
     ]
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import polars as pl
 
+from transforms.sources.etherscan import FAMILY
 from transforms.text import UNSEEN, UNSEEN_MARK
+from transforms.transfers import one_hash
 
+EXPLORERS = (FAMILY,)
+"""Families whose note is the token's symbol and name."""
 NATIVE = {
     "eip155:1": ("ETH",), "eip155:10": ("ETH",), "eip155:8453": ("ETH",), "eip155:42161": ("ETH",),
     "eip155:137": ("POL", "MATIC"), "eip155:56": ("BNB",), "eip155:43114": ("AVAX",),
@@ -28,11 +32,13 @@ _LOOKS = dict(
 )
 
 
-def marked(events: pl.DataFrame, master: pl.DataFrame, corrected: pl.Series) -> pl.DataFrame:
+def marked(events: pl.DataFrame, master: pl.DataFrame, overrides: pl.DataFrame) -> pl.DataFrame:
     """The events with `quarantined`: null, or the rule by which the token in it is spam.
 
-    A candidate moved one token, one way, by a contract that no row of the master knows, without a fee (whoever asks for
-    tokens sends the transaction and pays for it), and was not touched by staff. It is spam, by the first that holds,
+    A candidate is of a block explorer's export (in other files the note is a person's words, not the token's name) and
+    of no stated kind, moved one token, one way, by a contract that no row of the master knows, without a fee (whoever
+    asks for tokens sends the transaction and pays for it), and neither was touched by staff nor arrived in a transaction
+    that a client of the firm sent and paid for. It is spam, by the first that holds,
     where its name or symbol is a link or an invitation; holds characters that nobody sees or that look like Latin
     letters; copies the symbol of a known asset of that chain; or where it came in and is worth less than a dollar by
     what the file says. A token of which the client ever gave some away for something, or paid to move, is none.
@@ -41,7 +47,7 @@ def marked(events: pl.DataFrame, master: pl.DataFrame, corrected: pl.Series) -> 
     Args:
         events: schemas.ledger.Events with the values that the files state; `note` has the token's symbol and name.
         master: `asset_master.master`.
-        corrected: event_id of all events that overrides.csv names.
+        overrides: event_id, field, value of overrides.csv; a `transfer` names its other events in `value`.
     """
     sent, received = pl.col("sent_asset").is_not_null(), pl.col("received_asset").is_not_null()
     asset = pl.coalesce("received_asset", "sent_asset")
@@ -49,7 +55,10 @@ def marked(events: pl.DataFrame, master: pl.DataFrame, corrected: pl.Series) -> 
     unlisted = asset.str.contains(_CHAIN) & ~asset.is_in(known)
     one_way = (sent ^ received) & pl.col("fee_asset").is_null()
     used = _used(events)
-    candidate = unlisted & one_way & ~asset.is_in(known) & ~pl.col("event_id").is_in(corrected.implode())
+    unsaid = pl.col("source").is_in(EXPLORERS) & pl.col("kind").is_in(["deposit", "withdrawal"])
+    touched = pl.col("event_id").is_in(_touched(overrides).implode())
+    handed = received & one_hash("tx_id").is_in(_sent(events).implode())
+    candidate = unlisted & one_way & unsaid & ~touched & ~handed.fill_null(value=False)
     rule = (
         pl.when(pl.col("note").str.contains(_LINK)).then(pl.lit("its name is a link or an invitation"))
         .when(_disguised()).then(pl.lit("its name holds characters that are not seen or that look like others"))
@@ -72,6 +81,18 @@ def _used(events: pl.DataFrame) -> pl.DataFrame:
         & (pl.col("received_asset").is_not_null() | pl.col("fee_asset").is_not_null())
     )
     return gave.select("taxpayer_id", _asset="sent_asset").unique()
+
+
+def _touched(overrides: pl.DataFrame) -> pl.Series:
+    """The events that staff named in a correction, or as an end of a move."""
+    ends = overrides.filter(field="transfer").select(event_id=pl.col("value").str.split(" ")).explode("event_id")
+    return pl.concat([overrides.select("event_id"), ends])["event_id"].drop_nulls().unique()
+
+
+def _sent(events: pl.DataFrame) -> pl.Series:
+    """The transactions in which a client of the firm sent something and paid for it."""
+    paid = events.filter(pl.col("sent_asset").is_not_null() & pl.col("fee_asset").is_not_null())
+    return paid.select(one_hash("tx_id"))["tx_id"].drop_nulls().unique()
 
 
 def clear(events: pl.DataFrame) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import gate
+from schemas.fields import QUANTITY
 from schemas.intake import Legs
 from schemas.ledger import Events, EventSources, SourceChecks
 from tests.transforms.frames import frame
@@ -46,8 +48,12 @@ def buy(source: str, key: str, second: float, coins: str, usd: str, fee: str = "
     return fact(source, key, second, (usd, "USD"), (coins, "BTC"), (fee, "USD"), **leg)
 
 
-def compared(*facts: list[dict[str, Any]], checks: dict[str, str] | None = None) -> tuple[Compared, pl.DataFrame]:
-    """The comparison, and the events that stay booked."""
+def compared(
+    *facts: list[dict[str, Any]],
+    checks: dict[str, str] | None = None,
+    correct: Callable[[pl.DataFrame], pl.DataFrame] = lambda events: events,
+) -> tuple[Compared, pl.DataFrame]:
+    """The comparison, and the events that stay booked; `correct`: what staff made of the events."""
     rows = [row for legs in facts for row in legs]
     legs = frame(Legs, *rows, account_id="a", rounded=False)
     built = ledger.assemble(legs, (), {})
@@ -65,7 +71,8 @@ def compared(*facts: list[dict[str, Any]], checks: dict[str, str] | None = None)
         .then(pl.lit("cash")),
     )
     events = gate.conform(valued, Events)
-    found = second_reports.compare(events, built.sources, legs, CHECKS if checks is None else checks)
+    read, events = events, gate.conform(correct(events), Events)
+    found = second_reports.compare(events, built.sources, legs, CHECKS if checks is None else checks, as_read=read)
     for table, model in ((found.checks, SourceChecks), (found.sources, EventSources)):
         assert gate.check(table, model).rejected.is_empty()
     return found, events.join(found.not_booked, on="fact_id", how="anti")
@@ -352,3 +359,110 @@ def test_what_nothing_prices_has_no_dollars_and_is_no_difference_of_value() -> N
     assert booked["source"].unique().to_list() == ["statement"]
     assert told(found) == [("not_in_ledger", 51, None, None, None), ("same", 6, None, None, None)]
     assert asked(found)["second_report_missing"] == ("blocking", None)
+
+
+DAY = 86_400
+DAILY = [
+    pytest.param(range(28), range(28, 56), id="28 days and the next 28"),
+    pytest.param(range(3), range(3, 6), id="three days and the next three"),
+    pytest.param(range(27), range(28, 56), id="not as many"),
+]
+
+
+@pytest.mark.parametrize(("ledger_days", "report_days"), DAILY)
+def test_the_days_after_the_ledger_ends_are_no_facts_of_the_ledger(ledger_days: range, report_days: range) -> None:
+    """Every step is a day: together they are months, of which the two reports have no day in common."""
+    found, booked = compared(
+        *(buy("statement", f"s{n}", n * DAY, "0.01", "400") for n in ledger_days),
+        *(buy("fills", f"f{n}", n * DAY, "0.01", "400") for n in report_days),
+    )
+    assert booked.height == len(ledger_days) + len(report_days)
+    assert found.checks["status"].to_list() == ["booked"] * len(report_days)
+
+
+def test_other_amounts_of_the_next_day_are_no_parts_of_yesterdays() -> None:
+    """1 + 1 BTC left at 10:00 and 20:00; 1.5 + 0.5 on the next day, after the ledger's last row."""
+    found, booked = compared(
+        *(fact("statement", f"s{n}", n * 3600, ("1", "BTC"), None) for n in (0, 10)),
+        *(fact("fills", f"f{n}", n * 3600, (coins, "BTC"), None) for n, coins in ((23, "1.5"), (32, "0.5"))),
+    )
+    assert booked["sent_quantity"].sum() == Decimal(4)
+    assert found.checks["status"].to_list() == ["booked", "booked"]
+
+
+def test_equal_sums_hours_apart_are_told_with_their_value() -> None:
+    """The ledger covers the time. The last of its parts is 1,000 s before 12:00, the first of the report's at 20:00."""
+    found, booked = compared(
+        buy("statement", "s0", 0, "0.5", "7000"),
+        *(buy("statement", f"s{n}", 7_200 - 1_000 * n, "0.02", "1000") for n in (1, 2)),
+        buy("statement", "s9", 3 * DAY, "0.6", "8000"),
+        buy("fills", "f0", 0, "0.5", "7000"),
+        buy("fills", "f1", 36_000, "0.015", "750"),
+        buy("fills", "f2", 36_001, "0.025", "1250"),
+        buy("fills", "f9", 3 * DAY, "0.6", "8000"),
+    )
+    assert booked["source"].to_list() == ["statement"] * 4
+    times = found.checks.filter(field="time").select("ours", "theirs", "dollars_at_stake").rows()
+    assert times == [("2025-03-01T11:26:40Z", "2025-03-01T20:00:00Z", Decimal(2000))]
+
+
+def of_days(*days: int) -> list[list[dict[str, Any]]]:
+    """The rows of a report of days alone (noon in UTC; 10:00 is second 0), that tells what was paid in all."""
+    return [
+        fact("fills", f"f{day}", day * DAY + 7_200, (f"{400 + day}.96", "USD"), (f"0.{day + 1}", "BTC")) for day in days
+    ]
+
+
+def test_what_was_paid_in_all_is_the_price_and_the_fee_beside_it_and_a_day_is_any_hour_of_it() -> None:
+    """The first trade is after its noon, the last before: the ledger's file covers the day of each."""
+    statement = [
+        buy("statement", f"s{day}", day * DAY + second, f"0.{day + 1}", f"{395 + day}.00", fee="5.96")
+        for day, second in ((0, 18_000), (31, 40_000), (70, -7_200))
+    ]
+    found, booked = compared(*statement, *of_days(0, 31, 70))
+    assert booked["source"].to_list() == ["statement"] * 3
+    assert [row[0] for row in told(found)] == ["same"] * 3
+    assert asked(found) == {}
+    # a day more, that the ledger has not, and one of another amount
+    found, booked = compared(*statement, *of_days(0, 31, 40, 70))
+    assert [row[0] for row in told(found)] == ["not_in_ledger", "same", "same", "same"]
+    other = buy("statement", "s31", 31 * DAY + 40_000, "0.32", "420.00", fee="5.96")
+    found, booked = compared(statement[0], other, statement[2], *of_days(0, 31, 70))
+    assert {row[0] for row in told(found)} == {"same", "differs"}
+
+
+def test_what_came_in_all_is_the_price_without_the_fee_beside_it() -> None:
+    found, booked = compared(
+        fact("statement", "s1", 0, ("0.5", "BTC"), ("2000", "USD"), ("20", "USD")),
+        fact("fills", "f1", 0, ("0.5", "BTC"), ("1980", "USD")),
+    )
+    assert booked["source"].to_list() == ["statement"]
+    assert [row[0] for row in told(found)] == ["same"]
+
+
+def test_a_correction_makes_no_second_fact_and_settles_what_differed() -> None:
+    """Staff set the ledger's quantity and time to what the report says, far from what the file says."""
+    facts = [
+        buy("statement", "s1", 0, "0.1", "2000"),
+        buy("statement", "s2", 9 * DAY, "0.2", "4000"),
+        buy("fills", "f1", 0, "0.1", "2000"),
+        buy("fills", "f2", 9 * DAY, "0.201", "4000"),
+    ]
+    ours = (pl.col("source") == "statement") & (pl.col("sent_quantity") == 4000)
+    before, booked = compared(*facts)
+    assert [row[2:] for row in told(before) if row[0] == "differs"] == [("received", "0.2", "0.201")]
+    quantity = pl.when(ours).then(pl.lit("0.201").cast(QUANTITY)).otherwise("received_quantity")
+    found, booked = compared(*facts, correct=lambda events: events.with_columns(received_quantity=quantity))
+    assert booked["source"].to_list() == ["statement", "statement"]
+    assert {row[0] for row in told(found)} == {"same"}
+    # a correction to half of it: told as what the books have, still no second fact
+    quantity = pl.when(ours).then(pl.lit("0.1").cast(QUANTITY)).otherwise("received_quantity")
+    moved = pl.when(ours).then(pl.col("occurred_at").dt.offset_by("3d")).otherwise("occurred_at")
+    found, booked = compared(
+        *facts, correct=lambda events: events.with_columns(received_quantity=quantity, occurred_at=moved)
+    )
+    assert booked["source"].to_list() == ["statement", "statement"]
+    differs = [row[2:] for row in told(found) if row[0] == "differs"]
+    assert differs == [
+        ("received", "0.1", "0.201"), ("time", "2025-03-13T10:00:00Z", "2025-03-10T10:00:00Z"),
+    ]  # fmt: skip

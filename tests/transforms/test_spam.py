@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -11,7 +12,7 @@ from schemas.gate import conform
 from schemas.inputs import Assets
 from schemas.ledger import Events
 from tests.transforms.frames import frame
-from transforms import asset_master, spam
+from transforms import asset_master, questions, spam
 from transforms.sources import etherscan
 from transforms.sources.base import Context
 
@@ -32,9 +33,15 @@ def got(note: str | None, asset: str = TOKEN, name: str = "e", **more: Any) -> d
     return {"event_id": name, "fact_id": name, "received_asset": asset, "received_quantity": "1", "note": note, **more}
 
 
-def mark(*rows: dict[str, Any], firm: pl.DataFrame | None = None, corrected: tuple[str, ...] = ()) -> list[str | None]:
+def overrides(*rows: tuple[str, str, str]) -> pl.DataFrame:
+    return pl.DataFrame(rows, {"event_id": pl.String, "field": pl.String, "value": pl.String}, orient="row")
+
+
+def mark(
+    *rows: dict[str, Any], firm: pl.DataFrame | None = None, corrected: tuple[tuple[str, str, str], ...] = ()
+) -> list[str | None]:
     master = asset_master.master(frame(Assets) if firm is None else firm)
-    marked = spam.marked(frame(Events, *rows, **BASE), master, pl.Series(corrected, dtype=pl.String))
+    marked = spam.marked(frame(Events, *rows, **BASE), master, overrides(*corrected))
     return conform(marked, Events)["quarantined"].to_list()
 
 
@@ -104,7 +111,9 @@ def test_a_sending_that_the_contract_made_up_is_set_aside_too() -> None:
     assert mark(faked) == [COPY]
 
 
-@pytest.mark.parametrize("back", [{"firm": True}, {"corrected": ("e",)}])
+@pytest.mark.parametrize(
+    "back", [{"firm": True}, {"corrected": (("e", "kind", "deposit"),)}, {"corrected": (("o", "transfer", "x e"),)}]
+)
 def test_the_firm_brings_it_back(back: dict[str, Any]) -> None:
     row = {"asset": "XYZ", "chain": "eip155:1", "contract": TOKEN.rpartition(":")[2], "class": "token"}
     if "firm" in back:
@@ -117,13 +126,55 @@ def test_the_firm_brings_it_back(back: dict[str, Any]) -> None:
         assert mark(got("visit evil.example"), **back) == [None]
 
 
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [("universal", "staking"), ("universal", "deposit"), ("koinly", "spend"), ("etherscan", "inheritance")],
+)
+def test_what_a_person_says_of_a_fact_is_no_name_of_a_token(source: str, kind: str) -> None:
+    """Stated income, and free text that tells of a claim, a shop's page, a lawyer's."""
+    rows = [
+        got(note, name=note, source=source, kind=kind, usd_value="0.80")
+        for note in (
+            "claim of staking rewards",
+            "paid invoice of shop.example.com",
+            "estate - see www.lawyer.com",
+            "USDC",
+        )
+    ]
+    assert mark(*rows) == [None] * 4
+
+
+def test_what_another_client_of_the_firm_sent_is_none() -> None:
+    """A wife sends her husband a token and pays the gas; the files write the one hash in two ways."""
+    sent = {"event_id": "s", "fact_id": "s", "kind": "withdrawal", "sent_asset": TOKEN, "sent_quantity": "1",
+            "fee_asset": "ETH", "fee_quantity": "0.001", "taxpayer_id": "wife", "tx_id": "AA11"}  # fmt: skip
+    assert mark(got("USDC", usd_value="0.50", tx_id="0xaa11"), sent) == [None, None]
+    assert mark(got("USDC", usd_value="0.50", tx_id="0xaa12"), sent) == [COPY, None]
+
+
+def test_what_is_set_aside_is_asked_with_its_worth() -> None:
+    """3 + 0.50 dollars are looked at, 0.40 and what nobody values are not."""
+    rows = [
+        got("USDC", name="a", usd_value="3"), got("USDC", name="b", usd_value="0.50"),
+        got("USDC", TOKEN.replace("ee", "ef"), "c", usd_value="0.40"), got("USDC", TOKEN.replace("ee", "f0"), "d"),
+    ]  # fmt: skip
+    events = frame(Events, *rows, **BASE)
+    marked = conform(spam.marked(events, asset_master.master(frame(Assets)), overrides()), Events)
+    asked = pl.concat(questions.tokens(marked, marked.clear()))
+    assert sorted(asked.select("severity", "dollars_at_stake", "asset").rows(), key=str) == [
+        ("info", Decimal("0.40"), TOKEN.replace("ee", "ef")),
+        ("info", None, TOKEN.replace("ee", "f0")),
+        ("warning", Decimal("3.50"), TOKEN),
+    ]
+
+
 NOTES = st.one_of(st.none(), st.text(max_size=12), st.sampled_from(["visit evil.example", "USDC", "ЕТН"]))
 ASSETS = st.sampled_from([None, "ETH", USDC, TOKEN, TOKEN.replace("ee", "ff")])
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(ASSETS, ASSETS, st.booleans(), NOTES), max_size=8), st.randoms(use_true_random=False))
-def test_nothing_vanishes_and_nothing_else_changes(cells: list[tuple], random: Any) -> None:
+def test_nothing_vanishes_and_nothing_else_changes(cells: list[tuple[Any, ...]], random: Any) -> None:
     rows = []
     for n, (sent, received, fee, note) in enumerate(cells):
         row = {"event_id": f"e{n}", "fact_id": f"e{n}", "note": note}
@@ -132,7 +183,7 @@ def test_nothing_vanishes_and_nothing_else_changes(cells: list[tuple], random: A
         rows.append(row)
     events = frame(Events, *rows, **BASE)
     master = asset_master.master(frame(Assets))
-    marked = conform(spam.marked(events, master, pl.Series([], dtype=pl.String)), Events)
+    marked = conform(spam.marked(events, master, overrides()), Events)
     assert marked.drop("quarantined").equals(events.drop("quarantined"))
     kept = spam.clear(marked)
     assert kept.height + marked["quarantined"].count() == events.height
@@ -141,7 +192,7 @@ def test_nothing_vanishes_and_nothing_else_changes(cells: list[tuple], random: A
         assert (row["sent_asset"] is None) != (row["received_asset"] is None)
         assert row["fee_asset"] is None
     mixed = random.sample(rows, len(rows))
-    again = spam.marked(frame(Events, *mixed, **BASE), master, pl.Series([], dtype=pl.String))
+    again = spam.marked(frame(Events, *mixed, **BASE), master, overrides())
     assert again.sort("event_id")["quarantined"].to_list() == marked.sort("event_id")["quarantined"].to_list()
 
 
