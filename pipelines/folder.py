@@ -446,7 +446,7 @@ def _unzipped(path: Path) -> bytes:
             with archive.open(inside[0]) as file:
                 data = file.read(_UNZIPPED_LIMIT + 1)  # whatever size the archive claims
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise UnreadableError("a zip that is damaged or packed in a way that cannot be read: pack it anew") from error
+        raise UnreadableError("a zip that is damaged, or packed in a way that cannot be read: pack it anew") from error
     if len(data) > _UNZIPPED_LIMIT:
         raise UnreadableError("a zip whose file is larger than 64 MB")
     return data

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 import polars as pl
 
-from schemas.fields import FIAT, INSTANT, KEPT_APART, KINDS, MONEY, QUANTITY, VALUE_LIMIT
+from schemas.fields import FIAT, INSTANT, KEPT_APART, KINDS, MONEY, PLEDGES, QUANTITY, VALUE_LIMIT
 from schemas.gate import conform
 from schemas.ledger import Events, EventSources
 from transforms.exact import decimal_text, part_of, to_money
@@ -305,6 +305,7 @@ def _kind() -> pl.Expr:
     """The stated kind, else what the assets on the two sides make of it.
 
     A cost of a derivative or a loan that is all its fact has stays what it is: it is no disposal of the fee's units.
+    What it cost to move collateral is a fee.
     """
     sent, received = pl.col("sent_asset").is_not_null(), pl.col("received_asset").is_not_null()
     by_sides = (
@@ -315,7 +316,8 @@ def _kind() -> pl.Expr:
         .when(received).then(pl.lit("deposit"))
         .otherwise(pl.lit("withdrawal"))
     )  # fmt: skip
-    alone = ~sent & ~received & ~pl.col("stated_kind").is_in(KEPT_APART).fill_null(value=False)
+    apart = pl.col("stated_kind").is_in([kind for kind in KEPT_APART if kind not in PLEDGES])
+    alone = ~sent & ~received & ~apart.fill_null(value=False)
     overruled = alone | pl.col("stated_kind").is_in(["buy", "sell", "trade", "fee"]).fill_null(value=True)
     return pl.when(overruled).then(by_sides).otherwise("stated_kind")
 
