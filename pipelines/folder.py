@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import Path
@@ -435,14 +436,17 @@ def _unzipped(path: Path) -> bytes:
     """The one file in a zip.
 
     Raises:
-        UnreadableError: it holds none or several, or one of more than 64 MB.
+        UnreadableError: it holds none or several, or one of more than 64 MB, or cannot be unpacked.
     """
-    with zipfile.ZipFile(path) as archive:
-        inside = [member for member in archive.infolist() if not member.is_dir()]
-        if len(inside) != 1 or inside[0].flag_bits & 1:
-            raise UnreadableError("a zip that holds other than one file, not encrypted")
-        with archive.open(inside[0]) as file:
-            data = file.read(_UNZIPPED_LIMIT + 1)  # whatever size the archive claims
+    try:
+        with zipfile.ZipFile(path) as archive:
+            inside = [member for member in archive.infolist() if not member.is_dir()]
+            if len(inside) != 1 or inside[0].flag_bits & 1:
+                raise UnreadableError("a zip that holds other than one file, not encrypted")
+            with archive.open(inside[0]) as file:
+                data = file.read(_UNZIPPED_LIMIT + 1)  # whatever size the archive claims
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise UnreadableError("a zip that is damaged, or packed in a way that cannot be read: pack it anew") from error
     if len(data) > _UNZIPPED_LIMIT:
         raise UnreadableError("a zip whose file is larger than 64 MB")
     return data

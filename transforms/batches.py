@@ -35,11 +35,12 @@ def stars(pairs: pl.DataFrame) -> pl.DataFrame:
     Args:
         pairs: out_event_id, in_event_id, out_quantity, in_quantity, out_fee, in_fee, lag, one row a pair.
     """
-    outs, ins = pl.len().over("in_event_id"), pl.len().over("out_event_id")
-    split = (ins > 1) & (outs.max().over("out_event_id") == 1)
-    joined = (outs > 1) & (ins.max().over("in_event_id") == 1)
-    marked = pairs.with_columns(split=split, joined=joined).filter(pl.col("split") | pl.col("joined"))
-    return marked.with_columns(
+    # in two steps: a window inside a window would count within the outer one's rows alone
+    counted = pairs.with_columns(outs=pl.len().over("in_event_id"), ins=pl.len().over("out_event_id"))
+    split = (pl.col("ins") > 1) & (pl.col("outs").max().over("out_event_id") == 1)
+    joined = (pl.col("outs") > 1) & (pl.col("ins").max().over("in_event_id") == 1)
+    marked = counted.with_columns(split=split, joined=joined).filter(pl.col("split") | pl.col("joined"))
+    return marked.drop("outs", "ins").with_columns(
         batch=pl.when("split").then("out_event_id").otherwise("in_event_id")
     ).with_columns(
         total_out=_total("out_quantity", pl.col("split")),

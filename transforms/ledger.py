@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 import polars as pl
 
-from schemas.fields import FIAT, INSTANT, KINDS, MONEY, QUANTITY, VALUE_LIMIT
+from schemas.fields import FIAT, INSTANT, KEPT_APART, KINDS, MONEY, PLEDGES, QUANTITY, VALUE_LIMIT
 from schemas.gate import conform
 from schemas.ledger import Events, EventSources
 from transforms.exact import decimal_text, part_of, to_money
@@ -302,7 +302,11 @@ def _pivot(parts: pl.DataFrame) -> pl.DataFrame:
 
 
 def _kind() -> pl.Expr:
-    """The stated kind, else what the assets on the two sides make of it."""
+    """The stated kind, else what the assets on the two sides make of it.
+
+    A cost of a derivative or a loan that is all its fact has stays what it is: it is no disposal of the fee's units.
+    What it cost to move collateral is a fee.
+    """
     sent, received = pl.col("sent_asset").is_not_null(), pl.col("received_asset").is_not_null()
     by_sides = (
         pl.when(~sent & ~received).then(pl.lit("fee"))
@@ -312,7 +316,9 @@ def _kind() -> pl.Expr:
         .when(received).then(pl.lit("deposit"))
         .otherwise(pl.lit("withdrawal"))
     )  # fmt: skip
-    overruled = (~sent & ~received) | pl.col("stated_kind").is_in(["buy", "sell", "trade", "fee"]).fill_null(value=True)
+    apart = pl.col("stated_kind").is_in([kind for kind in KEPT_APART if kind not in PLEDGES])
+    alone = ~sent & ~received & ~apart.fill_null(value=False)
+    overruled = alone | pl.col("stated_kind").is_in(["buy", "sell", "trade", "fee"]).fill_null(value=True)
     return pl.when(overruled).then(by_sides).otherwise("stated_kind")
 
 
@@ -364,8 +370,10 @@ def _readable() -> pl.Expr:
     """Whether the value fits the field."""
     amount = pl.col("field").str.contains("quantity|usd_value")
     instant = pl.col("field") == "occurred_at"
+    side = pl.col("field").is_in(["sent_quantity", "received_quantity"])  # a side of nothing is no side
     return (
-        pl.when(amount).then(decimal_text(pl.col("value")).is_between(0, VALUE_LIMIT, closed="left"))
+        pl.when(side & (decimal_text(pl.col("value")) <= 0)).then(pl.lit(value=False))
+        .when(amount).then(decimal_text(pl.col("value")).is_between(0, VALUE_LIMIT, closed="left"))
         .when(instant).then(_typed("occurred_at", pl.col("value")).is_between(_FIRST, _LAST))
         .when(pl.col("field") == "kind").then(pl.col("value").is_in(KINDS))
         .otherwise(pl.col("value").is_not_null())

@@ -152,7 +152,7 @@ INTAKE: Mapping[str, Question] = {
         _EXPORT,
         _ALL,
     ),
-    "second_report_differs": Question(_WARNING, None, override("<the field that differs>", "<value>"), _ALL),
+    "second_report_differs": Question(_WARNING, None, override("usd_value", "<value, or another row for the field that differs>"), _ALL),
     "second_report_booked": Question(
         _INFO,
         "Please send the full history of {account} too (the account statement or ledger, all years).",

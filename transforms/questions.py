@@ -15,11 +15,14 @@ from transforms.income import BUSINESS, WAGES
 from transforms.law.wash_sale_rules import Rule
 from transforms.review import items
 from transforms.spam import DUST
+from transforms.transfers import one_hash
 
 UNVALUED = ("deposit", "withdrawal", "transfer_in", "transfer_out", "migration", *KEPT_APART)
 """Kinds that need no value: nothing is bought, sold or earned."""
 _MOST_PLACES = 10
 """How many places of an aggregator's file a question names."""
+_SHORTEST_HASH = 43
+"""Characters of the shortest hash of a chain; a shorter id is a platform's own, which no other source states."""
 
 
 def files(taken: pl.DataFrame) -> list[pl.DataFrame]:
@@ -98,19 +101,36 @@ def chains(legs: pl.DataFrame) -> list[pl.DataFrame]:
 def doubled(legs: pl.DataFrame, checking: Collection[str]) -> list[pl.DataFrame]:
     """Accounts in which one transaction stands in the files of two sources: a wallet's export beside a chain explorer's.
 
+    One transaction has one hash; where not both state one, it is the same side of the same units in the same second.
+
     Args:
         legs: Legs with taxpayer_id.
         checking: sources that are compared with another and not booked beside it.
     """
-    once = legs.filter(pl.col("tx_id").is_not_null() & ~pl.col("source").is_in(list(checking)))
+    account, same = ["taxpayer_id", "account_id"], ["second", "role", "asset", "quantity"]
+    booked = legs.filter(~pl.col("source").is_in(list(checking)))
+    once = booked.with_columns(hash=one_hash("tx_id"), second=pl.col("occurred_at").dt.truncate("1s"))
+    once = once.with_columns(hash=pl.when(pl.col("hash").str.len_chars() >= _SHORTEST_HASH).then("hash"), id="hash")
+    # a hash stands for the first second of its rows, so that a transaction found both ways counts once
+    once = once.with_columns(
+        second_of=pl.when(pl.col("id").is_not_null()).then(pl.col("second").min().over(*account, "id"))
+    ).with_columns(pl.coalesce("second_of", "second").alias("second_of"))
+    by_hash = once.filter(pl.col("id").is_not_null()).filter(pl.col("source").n_unique().over(*account, "id") > 1)
+    by_side = once.filter(
+        (pl.col("source").n_unique().over(*account, *same) > 1)
+        & (pl.col("hash").drop_nulls().n_unique().over(*account, *same) <= 1)
+    )
+    sources = pl.col("source").unique().sort()
+    found = [
+        frame.group_by(*account, *by).agg(sources, pl.col("second_of").min())
+        for frame, by in ((by_hash, ["id"]), (by_side, same))
+    ]
     both = (
-        once.group_by("taxpayer_id", "account_id", tx=pl.col("tx_id").str.to_lowercase())
-        .agg(pl.col("source").unique().sort())
-        .filter(pl.col("source").list.len() > 1)
-        .group_by("taxpayer_id", "account_id", pl.col("source").list.join(" and "))
-        .agg(count=pl.len())
+        pl.concat([frame.select(*account, "source", "second_of") for frame in found])
+        .group_by(*account, pl.col("source").list.join(" and "))
+        .agg(count=pl.col("second_of").n_unique())
         .sort("source")
-        .group_by("taxpayer_id", "account_id", maintain_order=True)
+        .group_by(*account, maintain_order=True)
         .agg(pl.col("source").str.join(", "), pl.col("count").sum())
     )
     message = pl.format(

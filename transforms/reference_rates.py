@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from schemas.fields import FIAT, QUANTITY
+from schemas.fields import FIAT, QUANTITY, QUANTITY_LIMIT
 from transforms.exact import decimal_text, divide_half_up, from_ints, to_ints
 
 SOURCE = "ECB euro reference rate"
@@ -22,7 +22,7 @@ def dollars(rows: pl.DataFrame) -> pl.DataFrame:
     """Units a euro to dollars a unit, as rows of a price file: file, row_no, date, time, asset, usd, source.
 
     A euro is worth the row's dollars, another currency these over its own units, rounded half up at the 18th decimal
-    place. A hole (`N/A`) is no row; a cell that is no positive number is one whose `usd` is that cell, so that it is
+    place. A hole (`N/A`) is no row; a cell that is no positive number, or gives no rate that can be, is one whose `usd` is that cell, so that it is
     rejected with its line. Weekends and holidays have no row: the last business day's rate is carried on by whoever
     looks a price up.
 
@@ -38,15 +38,20 @@ def dollars(rows: pl.DataFrame) -> pl.DataFrame:
     euro = told.filter(asset="USD").with_columns(asset=pl.lit("EUR"), usd=pl.col("cell"))
     others = told.filter(pl.col("asset") != "USD")
     units, dollar = (to_ints(others.select(decimal_text(pl.col(name)))[name]) for name in ("cell", "dollar"))
-    crossed = [
-        divide_half_up(usd * _ONE, unit) if unit and usd and unit > 0 and usd > 0 else None
-        for unit, usd in zip(units, dollar, strict=True)
-    ]
+    crossed = [_crossed(unit, usd) for unit, usd in zip(units, dollar, strict=True)]
     others = others.with_columns(from_ints("rate", crossed, QUANTITY)).with_columns(
         usd=pl.coalesce(pl.col("rate").cast(pl.String), pl.format("{}?", "cell"))
     )
     both = pl.concat([euro.select(*_COLUMNS), others.select(*_COLUMNS)])
     return both.with_columns(time=pl.lit(None, pl.String), source=pl.lit(SOURCE))
+
+
+def _crossed(unit: int | None, usd: int | None) -> int | None:
+    """Dollars a unit; None where a cell is no positive number or the rate is one that no price can be."""
+    if not unit or not usd or unit < 0 or usd < 0:
+        return None
+    rate = divide_half_up(usd * _ONE, unit)
+    return rate if rate < QUANTITY_LIMIT * _ONE else None
 
 
 _COLUMNS = ("file", "row_no", "date", "asset", "usd")

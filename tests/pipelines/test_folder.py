@@ -299,6 +299,28 @@ def test_a_zip_that_is_no_price_file_is_told_and_its_size_is_bounded(firm, monke
     ]
 
 
+@pytest.mark.parametrize("broken", ["method", "encrypted", "data"])
+def test_a_zip_that_cannot_be_unpacked_is_told_beside_the_files_that_can(firm, broken):
+    (firm / "prices").mkdir()
+    (firm / "prices/own.csv").write_text("date,asset,usd\n2026-09-30,SOL,100\n")
+    path = firm / "prices/rates.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("rates.csv", RATES * 20)
+    data = bytearray(path.read_bytes())
+    directory = data.rfind(b"PK\x01\x02")
+    if broken == "method":  # 99: none that the library unpacks
+        data[8] = data[directory + 10] = 99
+    elif broken == "encrypted":
+        data[6] |= 1
+        data[directory + 8] |= 1
+    else:
+        data[45:55] = bytes(byte ^ 0xFF for byte in data[45:55])
+    path.write_bytes(data)
+    found = reader.price_table(tonight(firm))
+    assert found["price_questions"].select("file_id", "question").rows() == [("rates.zip", "price_file_unreadable")]
+    assert found["prices"]["asset"].to_list() == ["SOL"]
+
+
 # --- AS_OF -----------------------------------------------------------------------------------------------------------
 
 

@@ -54,6 +54,16 @@ def test_one_withdrawal_of_one_hash_arrives_as_several_deposits(arrived: tuple, 
     assert found.ambiguous.is_empty()
 
 
+def test_two_withdrawals_and_two_deposits_of_one_hash_are_no_batch_and_no_deposit_is_taken_twice() -> None:
+    """1 + 1 left and 1 + 2 arrived: which is which is not told, and no more arrives in a deposit than it states."""
+    found = match(
+        out("o1", "1", tx_id="aa"), out("o2", "1", tx_id="aa"),
+        into("i1", "1", tx_id="aa"), into("i2", "2", tx_id="aa"),
+    )  # fmt: skip
+    came = found.transfers.group_by("in_event_id").agg(pl.col("quantity").sum()).rows()
+    assert came in ([], [("i1", Decimal(1))])
+
+
 def test_the_reason_says_what_a_move_rests_on() -> None:
     batch = match(
         out("o", "10", tx_id="aa"), into("i1", "6", tx_id="aa"), into("i2", "4", tx_id="aa", account="trezor")

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import gate
+from schemas.fields import KEPT_APART, PLEDGES
 from schemas.inputs import Overrides
 from schemas.intake import Legs
 from schemas.ledger import Events
@@ -165,6 +166,24 @@ def test_an_override_corrects_and_one_whose_event_is_gone_comes_back() -> None:
     assert after["kind"].to_list() == ["staking"]
     assert str(after["usd_value"][0]) == "12.340000"
     assert sorted(refused["why"].to_list()) == ["its event is gone", "the value cannot be read"]
+
+
+@pytest.mark.parametrize("field", ["sent_quantity", "received_quantity"])
+@pytest.mark.parametrize("value", ["0", "0.0", "-1"])
+def test_a_side_of_nothing_is_no_correction(field: str, value: str) -> None:
+    before = events({"row_key": "x", "role": field.split("_", maxsplit=1)[0], "asset": "ADA", "quantity": "3"})
+    wrong = {"event_id": before["event_id"][0], "field": field, "value": value, "at": "2026-01-01T00:00:00"}
+    after, refused = ledger.apply_overrides(before, frame(Overrides, wrong))
+    assert after.equals(before)
+    assert refused["why"].to_list() == ["the value cannot be read"]
+
+
+@pytest.mark.parametrize("kind", sorted({*KEPT_APART} - {*PLEDGES}))
+def test_a_cost_alone_of_a_derivative_or_a_loan_is_no_fee_disposal(kind: str) -> None:
+    alone = {"row_key": "x", "role": "fee", "asset": "BTC", "quantity": "0.0001"}
+    assert events({**alone, "kind": kind})["kind"].to_list() == [kind]
+    for paid in (*PLEDGES, "staking"):  # gas to pledge or to stake is spent
+        assert events({**alone, "kind": paid})["kind"].to_list() == ["fee"]
 
 
 FACTS = st.lists(

@@ -254,4 +254,29 @@ def test_one_transaction_in_a_wallets_and_an_explorers_file_is_asked() -> None:
     twice = "1 transactions stand in the files of two sources (etherscan and ledger_live): they are counted twice"
     assert asked(tx.upper().replace("X", "x"), set()) == [twice]
     assert asked(tx, {"ledger_live"}) == []
+    assert asked(tx.removeprefix("0x"), set()) == [twice]
     assert asked("0x" + "2" * 64, set()) == []
+    assert asked("", set()) == [twice]  # without a hash: the same units in the same second
+
+
+def test_one_trade_in_an_exchanges_and_an_aggregators_file_is_asked_without_a_hash() -> None:
+    coinbase = (
+        "Timestamp,Transaction Type,Asset,Quantity Transacted,USD Spot Price at Transaction,USD Subtotal,"
+        "USD Total (inclusive of fees),USD Fees,Notes\n"
+        "2019-03-01T15:00:00Z,Buy,BTC,0.1,4000,400.00,405.96,5.96,Bought 0.1 BTC for $405.96 USD\n"
+    )
+    koinly = (
+        "Date,Sent Amount,Sent Currency,Received Amount,Received Currency,Fee Amount,Fee Currency,Net Worth Amount,"
+        "Net Worth Currency,Label,Description,TxHash\n2019-03-01 15:00:{},400,USD,{},BTC,5.96,USD,,,,,\n"
+    )
+
+    def asked(second: str, bought: str) -> list[str]:
+        files = (coinbase, koinly.format(second, bought))
+        legs = pl.concat(read_file(text.encode(), Context("a", text[:9], None)).legs for text in files)
+        coins = legs.with_columns(taxpayer_id=pl.lit("jane")).filter(pl.col("asset") == "BTC")
+        (found,) = questions.doubled(coins, set())
+        return found.select("severity", "message").rows()
+
+    twice = "1 transactions stand in the files of two sources (coinbase and koinly): they are counted twice"
+    assert asked("00", "0.1") == [("blocking", twice)]
+    assert asked("01", "0.1") == asked("00", "0.2") == []

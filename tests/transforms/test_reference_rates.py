@@ -74,3 +74,13 @@ def test_the_firm_s_own_rate_of_a_day_wins_over_the_bank_s() -> None:
         ("1.200000000000000000", "bank statement"),
         ("1.147600000000000000", "ECB euro reference rate"),
     ]
+
+
+def test_a_rate_that_no_price_can_be_is_rejected_with_its_line() -> None:
+    absurd = [
+        {"row_no": 2, "date": "2024-01-02", "USD": "1000", "GBP": "0.000000000000000001"},
+        {"row_no": 3, "date": "2024-01-03", "USD": "1.2", "GBP": "0.8"},
+    ]
+    table, rejected = prices.price_points(dollars(pl.DataFrame(absurd).with_columns(file=pl.lit("ecb.csv"))))
+    assert table.filter(asset="GBP")["usd"].to_list() == [Decimal("1.5")]  # 1.2 / 0.8
+    assert rejected.select("row_no", "why").rows() == [(2, "usd is no decimal number")]

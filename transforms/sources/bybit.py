@@ -111,7 +111,7 @@ def _uta_fault() -> pl.Expr:
     what, fees = pl.col("what"), pl.col("fees")
     known = what.is_in(["trade", *_UTA_KINDS])
     # half of a spot trade: the cash flow is the value of the units
-    fits = (pl.col("size").abs() < 10**8) & (pl.col("price") < 10**8)
+    fits = (pl.col("size").abs() < 10**8) & (pl.col("price").abs() < 10**8)
     worth = pl.when(fits).then(pl.col("size").abs()) * pl.when(fits).then(pl.col("price"))
     half = (what == "trade") & ~pl.col("spot") & (pl.col("flow") != 0)
     half &= (pl.col("flow").abs() == pl.col("size").abs()) | ((pl.col("flow").abs() - worth).abs() * 1000 < worth)

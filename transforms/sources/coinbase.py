@@ -251,7 +251,7 @@ def _cash(frame: pl.DataFrame) -> pl.DataFrame:
     amount in the notes is the total: the fee is what it differs by from quantity x price.
     """
     elsewhere = pl.col("t_unit").is_not_null() & (pl.col("t_unit") != pl.col("currency"))
-    fits = (pl.col("quantity") < 10**9) & (pl.col("unit_price") < 10**9)  # the product must fit its type
+    fits = (pl.col("quantity") < 10**9) & (pl.col("unit_price").abs() < 10**9)  # the product must fit its type
     before = pl.when(fits).then(pl.col("quantity")) * pl.when(fits).then(pl.col("unit_price"))
     buys = pl.col("action") == "buy"
     fee = pl.when(buys).then(pl.col("amount") - before).otherwise(before - pl.col("amount"))

@@ -22,10 +22,14 @@ CHAINS = {"blockscout": f"eip155:100:{OWN}"}
 """The account's address, by the folder of fixtures whose files do not name their chain."""
 
 
-def read(path: Path, data: bytes | None = None) -> Reading:
-    content = path.read_bytes() if data is None else data
+def context(path: Path, file_id: str = "file", file_name: str | None = None) -> Context:
+    """What a reader of this fixture's rows is told: its folder's address and clock."""
     folder = path.parent.name
-    return read_file(content, Context("account", "file", CHAINS.get(folder, OWN), path.name, CLOCKS.get(folder)))
+    return Context("account", file_id, CHAINS.get(folder, OWN), file_name or path.name, CLOCKS.get(folder))
+
+
+def read(path: Path, data: bytes | None = None) -> Reading:
+    return read_file(path.read_bytes() if data is None else data, context(path))
 
 
 def read_text(

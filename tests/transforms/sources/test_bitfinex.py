@@ -69,3 +69,10 @@ def test_the_rows_of_an_exchange_and_its_fee_are_one_group_and_margin_is_kept_ap
 def test_half_an_exchange_and_a_margin_trade_are_asked() -> None:
     assert reasons(read(DATA / "bitfinex" / "ledger.csv"), "rejected")[12].startswith("half of an exchange")
     assert reasons(read(DATA / "bitfinex" / "margin.csv"), "rejected")[2].startswith("a margin trade")
+
+
+def test_a_price_that_no_market_has_rejects_its_row_alone() -> None:
+    absurd = "2,BTC/USD,999999999,-999999999999999,-60,USD,2023-01-06 10:00:00,12\n"
+    reading = read_text(TRADES + ROW.format(1, "2023-01-05") + absurd, time_zone="UTC")
+    assert set(reasons(reading, "rejected")) == {3}
+    assert set(reading.legs["row_no"]) == {2}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import polars as pl
-from golden import DATA, read, reasons
+from golden import DATA, events, read, read_text, reasons
 
 from transforms.balances import balance_breaks
 
@@ -34,3 +34,21 @@ def test_balances_chain_without_the_moves_inside_the_account_up_to_a_row_that_wa
 def test_a_contracts_result_of_the_first_years_is_no_deposit() -> None:
     legs = read(DATA / "bybit" / "assets.csv").legs
     assert legs["kind"].to_list() == ["derivative_gain", "derivative_loss", "deposit"]
+
+
+def test_a_price_that_no_contract_has_rejects_no_other_row() -> None:
+    names = "Uid,Currency,Contract,Type,Direction,Quantity,Position,Filled Price,Funding,Fee Paid,Cash Flow,Change,Wallet Balance,Action,Time(UTC)"
+    row = "1,BTC,BTCUSD,TRADE,BUY,{},0,{},0,0.0001,{},{},1,--,2024-01-05 10:00:0{}"
+    absurd = row.format("99999999", "-999999999999999999", "0.5", "0.4999", 1)
+    text = "\n".join(
+        ["UID: 1,Company Name: ,Country: ", names, row.format("10000", "50000", "0", "-0.0001", 0), absurd]
+    )
+    legs = read_text(text + "\n").legs
+    assert legs.filter(row_no=3).select("role", "kind").rows() == [("fee", "derivative_loss")]
+
+
+def test_a_contracts_fee_alone_stays_with_the_contract() -> None:
+    names = "Uid,Currency,Contract,Type,Direction,Quantity,Position,Filled Price,Funding,Fee Paid,Cash Flow,Change,Wallet Balance,Action,Time(UTC)"
+    row = "1,BTC,BTCUSD,TRADE,BUY,10000,10000,50000,0,0.0001,0,-0.0001,0.9999,--,2024-01-05 10:00:00"
+    text = f"UID: 1,Company Name: ,Country: \n{names}\n{row}\n"
+    assert events(read_text(text)) == [("derivative_loss", None, None, "0.0001 BTC")]

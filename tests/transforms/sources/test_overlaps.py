@@ -8,35 +8,38 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from golden import OWN
+from golden import context
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_properties import FIXTURES, rows_of, written
 
 from transforms.ledger import Ledger, assemble
-from transforms.sources.base import Context
 from transforms.sources.registry import NETTED, REGROUP, read_file
 
 OTHERS = pytest.mark.parametrize("path", FIXTURES, ids=lambda path: f"{path.parent.name}/{path.stem}")
-FACT = {"coinbase": "Timestamp", "kraken": "refid"}
-"""The column whose value the rows of one fact share, where a broken row of it takes the others with it."""
+FACT = {"coinbase": "Timestamp", "kraken": "refid", "coinledger": "Internal Id"}
+"""The column whose value the rows of one fact share, where a broken row of it takes the others with it, or the other end of a move."""
+NAMED = {"trezor"}
+"""Whose files say in their name alone which coin they are of: a part keeps it."""
 NAMES = st.sampled_from(["a.csv", "Z (1).csv", "export 2024.csv", "-", "ü.CSV"])
 
 
 def legs_of(path: Path, rows: list[list[str]], above: list[list[str]], name: str) -> pl.DataFrame:
     data = written(above + rows)
-    return read_file(data, Context("account", hashlib.sha256(data).hexdigest(), OWN, name)).legs
+    named = f"{path.stem} {name}" if path.parent.name in NAMED else name
+    return read_file(data, context(path, hashlib.sha256(data).hexdigest(), named)).legs
 
 
 def ends(path: Path, above: list[list[str]], rows: list[list[str]]) -> list[int]:
     """Between which rows an export may end: no time, group or id stands on both sides."""
-    read = read_file(written(above + rows), Context("account", "file", OWN, path.name))
+    read = read_file(written(above + rows), context(path))
     lines = read.raw_rows["row_no"].to_list()[-len(rows) :]
     marks: dict[int, set[object]] = {line: set() for line in lines}
     for line, *found in read.legs.select("row_no", "occurred_at", "group_key").rows():
         marks[line] |= {*found} - {None}
-    if column := FACT.get(path.parent.name):  # also of rows that could not be read
-        place = [name.strip() for name in above[-1]].index(column)
+    names = [name.strip() for name in above[-1]] if above else []
+    if (column := FACT.get(path.parent.name)) in names:  # also of rows that could not be read
+        place = names.index(column)
         for line, row in zip(lines, rows, strict=True):
             marks[line] |= {row[place]} if len(row) > place else set()
     keys = [marks[line] for line in lines]
@@ -46,7 +49,7 @@ def ends(path: Path, above: list[list[str]], rows: list[list[str]]) -> list[int]
 def books(legs: list[pl.DataFrame]) -> Ledger:
     """The books of files as a night takes them in: the same bytes are one file."""
     distinct = {file["file_id"][0]: file for file in legs if file.height}
-    return assemble(pl.concat(distinct.values()), NETTED, REGROUP)
+    return assemble(pl.concat([legs[0].clear(), *distinct.values()]), NETTED, REGROUP)
 
 
 def said(events: pl.DataFrame) -> list[tuple[object, ...]]:
