@@ -339,7 +339,7 @@ class Broken:
         edit(folder / "profiles.csv", "ben,2025,mfs,70000", f"ben,2025,{CANARY},70000")
         edit(folder / "accounts.csv", "milo-wallet,milo,hardware,self", f"milo-wallet,milo,hardware,{CANARY}")
         # a quantity that no parser lets through: the events' schema wants more than nothing
-        row = f"{event_id},sent_quantity,0,{CANARY},2026-01-05T10:00:00-05:00,{CANARY}\n"
+        row = f"{event_id},fee_quantity,0,{CANARY},2026-01-05T10:00:00-05:00,{CANARY}\n"
         (folder / "overrides.csv").write_text("event_id,field,value,by,at,why\n" + row)
         (folder / "intake/hal-notes" / f"{CANARY}.csv").write_text(NOTES)
         (folder / "intake/hal-wallet" / f"{CANARY} tokens.csv").write_text(ERC20)
@@ -392,7 +392,7 @@ def test_a_stopped_client_has_a_blocking_question_and_nothing_else(broken: Broke
         )
         assert message.startswith(f"{file} row ")
     sten = "SELECT message FROM review_items WHERE taxpayer_id = 'sten' AND question = 'client_stopped'"
-    assert opened.one(sten) == "stopped tonight at events: sent_quantity: greater_than(0)"
+    assert opened.one(sten) == "stopped tonight at events: fee_quantity: greater_than(0)"
     for table in ("gains", "open_lots", "carryforwards", "harvest_recommendations"):
         found = {client for (client,) in opened.rows(f"SELECT DISTINCT taxpayer_id FROM {table}")}
         assert not found & STOPPED, table
