@@ -275,12 +275,12 @@ def _free(lots: pl.DataFrame, tonight: Tonight) -> Plan:
 def _nearby(parts: pl.DataFrame, lots: pl.DataFrame, tonight: Tonight) -> pl.DataFrame:
     """The parts of one return with more or less of single lots, by ever smaller steps, while that is better.
 
-    Moved are the lots with two bases or at 28 % and those that are cut, the largest first and no more than `MOST_MOVED`.
+    Moved are lots that can be cut, those with two bases or at 28 % first, then the largest, at most `MOST_MOVED`.
     """
-    cut = parts.filter(pl.col("sold") < pl.col("quantity")).select(*_KEY, is_cut=pl.lit(value=True))
-    movable = lots.filter(~pl.col("is_indivisible")).join(cut, on=_KEY, how="left")
-    movable = movable.filter(pl.col("is_special") | pl.col("is_cut").fill_null(value=False)).drop("is_cut")
-    lots = movable.sort(pl.col("proceeds"), *_TIES, descending=[True, False, False, False]).head(MOST_MOVED)
+    movable = lots.filter(~pl.col("is_indivisible"))
+    lots = movable.sort("is_special", "proceeds", *_TIES, descending=[True, True, *[False] * 3]).head(MOST_MOVED)
+    if lots.is_empty():
+        return parts
     had = lots.select(_KEY).join(parts.select(*_KEY, "sold"), on=_KEY, how="left", maintain_order="left")["sold"]
     of_each = {name: lots[name].cast(pl.Float64).to_numpy() for name in SUMS}
     now = (had.cast(pl.Float64).fill_null(0.0) / lots["quantity"].cast(pl.Float64)).to_numpy()
@@ -472,8 +472,11 @@ def _solve(lots: pl.DataFrame, tonight: Tonight) -> Plan:
     value = _value(parts, tonight)
     if value > most:
         best, most = parts, value
-    optimum = "searched" if lots["is_special"].any() else "milp"
-    return Plan(best, _proofs([row], [optimum], [max(0.0, bound - most)]))
+    if not lots["is_special"].any():
+        return Plan(best, _proofs([row], ["milp"], [max(0.0, bound - most)]))
+    if (lots["chain"] == _NO_CHAIN).all() and not ((lots["fixed_fee"] > 0) | (lots["minimum_trade"] > 0)).any():
+        best = _nearby(best, lots, tonight)
+    return Plan(best, _proofs([row], ["searched"], [max(0.0, bound - most)]))
 
 
 def _every_subset(lots: pl.DataFrame, tonight: Tonight) -> Plan:

@@ -279,7 +279,7 @@ def test_the_summary_counts_questions_by_severity(tmp_path):
     mart = tmp_path / "m.duckdb"
     with duckdb.connect(str(mart)) as con:
         for table in ("files", "events", "lots", "gains", "harvest_recommendations"):
-            con.execute(f"CREATE TABLE {table} AS SELECT * FROM range(1234)")
+            con.execute(f"CREATE TABLE {table} AS SELECT 'best' AS scenario FROM range(1234)")
         con.execute(
             "CREATE TABLE review_items AS SELECT unnest(['info','blocking','info','warning']) severity, unnest(['open','open','open','resolved']) state"
         )
