@@ -302,9 +302,7 @@ def _nearby(parts: pl.DataFrame, lots: pl.DataFrame, tonight: Tonight) -> pl.Dat
             best, now = found.max(), tries[int(found.argmax())]
         else:
             step /= 2
-    units = [round(Decimal(part) * whole) for part, whole in zip(now.tolist(), _units(lots["quantity"]), strict=True)]
-    some = [unit > 0 for unit in units]
-    return pl.concat([rest, _cut(lots.filter(some), [unit for unit in units if unit > 0])])
+    return pl.concat([rest, _shares(lots, now)])
 
 
 _FINEST = 2.0**-24
@@ -485,7 +483,7 @@ def _every_subset(lots: pl.DataFrame, tonight: Tonight) -> Plan:
     subsets = np.array(list(product((0, 1), repeat=lots.height)), np.int64)
     chain, place = lots["chain"].to_numpy(), lots["place"].to_numpy()
     proceeds = lots["proceeds"].cast(pl.Int64).to_numpy()
-    trade = lots.select(pl.struct("account_id", "asset").rank("dense").cast(pl.Int64)).to_series().to_numpy()
+    trade = _trades(lots)
     allowed, fixed = np.ones(len(subsets), np.bool_), np.zeros(len(subsets), np.int64)
     for one in range(1, lots.height):
         if chain[one] != _NO_CHAIN and chain[one] == chain[one - 1] and place[one] > place[one - 1]:
@@ -519,9 +517,7 @@ def _programmed(lots: pl.DataFrame, tonight: Tonight, known: float) -> tuple[pl.
     bound = max(known, float(found.bound[0]), solved.bound)
     if solved.parts is None:
         return _no_parts(lots), bound
-    shares = zip(solved.parts.tolist(), _units(lots["quantity"]), strict=True)
-    units = [round(Decimal(part) * whole) for part, whole in shares]
-    return _cut(lots.filter([unit > 0 for unit in units]), [unit for unit in units if unit > 0]), bound
+    return _shares(lots, solved.parts), bound
 
 
 def _guesses(lots: pl.DataFrame) -> list[pl.DataFrame]:
@@ -541,10 +537,9 @@ def _forced_lots(lots: pl.DataFrame) -> forced.Lots:
     def cents(name: str, divisor: int = _CENT) -> Floats:
         return lots[name].cast(pl.Float64).to_numpy() / divisor
 
-    trade = lots.select(pl.struct("account_id", "asset").rank("dense").cast(pl.Int64)).to_series().to_numpy()
     return forced.Lots(
         cents("short"), cents("long"), cents("proceeds"), cents("cost", _CENT * _MILLION),
-        lots["is_indivisible"].to_numpy(), trade, cents("fixed_fee"), cents("minimum_trade"),
+        lots["is_indivisible"].to_numpy(), _trades(lots), cents("fixed_fee"), cents("minimum_trade"),
         lots["chain"].to_numpy(), lots["place"].to_numpy(),
     )  # fmt: skip
 
@@ -651,6 +646,17 @@ def _cut(lots: pl.DataFrame, parts: list[int]) -> pl.DataFrame:
 
     cuts = [cut(column) for column in ("proceeds", "loss_basis", "gain_basis")]
     return _with_sums(lots.with_columns(from_ints("sold", parts, QUANTITY), *cuts)).select(_no_parts(lots).columns)
+
+
+def _shares(lots: pl.DataFrame, parts: Floats) -> pl.DataFrame:
+    """`lots` of which these parts (0 to 1) are sold, in whole units; those of which nothing is sold are left out."""
+    units = [round(Decimal(part) * whole) for part, whole in zip(parts.tolist(), _units(lots["quantity"]), strict=True)]
+    return _cut(lots.filter([unit > 0 for unit in units]), [unit for unit in units if unit > 0])
+
+
+def _trades(lots: pl.DataFrame) -> Ints:
+    """A number for the trade that each lot is sold in: an asset of an account."""
+    return lots.select(pl.struct("account_id", "asset").rank("dense").cast(pl.Int64)).to_series().to_numpy()
 
 
 _OF_A_PART = (

@@ -21,6 +21,7 @@ from transforms.sources.base import (
     utc_time,
     with_numbers,
 )
+from transforms.sources.exchange import traded
 
 _STATEMENT = ("type", "time", "amount", "balance", "amount/balance unit", "transfer id", "trade id", "order id")
 _FILLS = (
@@ -126,25 +127,18 @@ def parse_fills(rows: pl.DataFrame, context: Context) -> Parsed:
     frame = frame.with_columns(
         **_time("created at"),
         gross=gross.cast(QUANTITY),
+        gross_rounded=pl.lit(value=False),
         way=side,
         base=filled("size unit").str.to_uppercase(),
         quote=filled("price/fee/total unit").str.to_uppercase(),
         row_key=pl.format("id:{}:{}:{}", filled("product").str.to_uppercase(), filled("trade id"), side),
     )
-    buys = pl.col("way") == "BUY"
     value = pl.when(pl.col("quote") == "USD").then(usd(pl.col("gross")))
     frame = frame.with_columns(
-        sent_quantity=pl.when(buys).then("gross").otherwise("size"),
-        sent_asset=pl.when(buys).then("quote").otherwise("base"),
-        received_quantity=pl.when(buys).then("size").otherwise("gross"),
-        received_asset=pl.when(buys).then("base").otherwise("quote"),
-        fee_quantity="fee",
+        **traded(pl.col("way") == "BUY", "size", "gross", "fee"),
         fee_asset="quote",
         sent_usd=value,
         received_usd=value,
-        sent_rounded=pl.col("size_rounded") & ~buys,
-        received_rounded=pl.col("size_rounded") & buys,
-        fee_rounded="fee_rounded",
         reject=_fill_fault(),
     )
     return finish(frame, context, FILLS.family)

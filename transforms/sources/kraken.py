@@ -17,6 +17,7 @@ from transforms.sources.base import (
     utc_time,
     with_numbers,
 )
+from transforms.sources.exchange import traded
 
 _NEEDED = {"txid", "refid", "time", "type", "aclass", "asset", "amount", "fee", "balance"}
 
@@ -207,20 +208,12 @@ def parse_trades(rows: pl.DataFrame, context: Context) -> Parsed:
         time_text=pl.col("time"),
         occurred_at=utc_time(pl.col("time").str.strip_chars(), "%Y-%m-%d %H:%M:%S%.f"),
     )
-    buys = pl.col("way") == "buy"
     value = pl.when(pl.col("quote") == "USD").then(usd(pl.col("cost")))
     frame = frame.with_columns(
-        sent_quantity=pl.when(buys).then("cost").otherwise("volume"),
-        sent_asset=pl.when(buys).then("quote").otherwise("base"),
-        received_quantity=pl.when(buys).then("volume").otherwise("cost"),
-        received_asset=pl.when(buys).then("base").otherwise("quote"),
-        fee_quantity="fees",
+        **traded(pl.col("way") == "buy", "volume", "cost"),
         fee_asset="quote",
         sent_usd=value,
         received_usd=value,
-        sent_rounded=pl.when(buys).then("cost_rounded").otherwise("volume_rounded"),
-        received_rounded=pl.when(buys).then("volume_rounded").otherwise("cost_rounded"),
-        fee_rounded="fees_rounded",
         reject=_trade_fault(),
     )
     return finish(frame, context, TRADES.family)
