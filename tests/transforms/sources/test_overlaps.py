@@ -18,8 +18,8 @@ from transforms.ledger import Ledger, assemble
 from transforms.sources.registry import NETTED, REGROUP, read_file
 
 OTHERS = pytest.mark.parametrize("path", FIXTURES, ids=lambda path: f"{path.parent.name}/{path.stem}")
-FACT = {"coinbase": "Timestamp", "kraken": "refid", "coinledger": "Internal Id"}
-"""The column whose value the rows of one fact share, where a broken row of it takes the others with it, or the other end of a move."""
+FACT = {"coinbase": "Timestamp", "kraken": "refid", "coinledger": "Internal Id", "crypto_com": "Timestamp (UTC)"}
+"""The column whose value the rows of one fact share, where a row without legs belongs to it: a broken one, the other end of a move, a sum."""
 NAMED = {"trezor"}
 """Whose files say in their name alone which coin they are of: a part keeps it."""
 DAY = re.compile(r"(1[3-9]|2\d|3[01])-\d\d-\d\d |\d\d-(1[3-9]|2\d|3[01])-\d\d ")
