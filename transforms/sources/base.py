@@ -195,10 +195,15 @@ def usd(value: pl.Expr) -> pl.Expr:
     return exact.to_money(pl.when((value >= 0) & (value < _MONEY_LIMIT)).then(value))
 
 
+def product(one: pl.Expr, other: pl.Expr, below: int = 10**9) -> pl.Expr:
+    """The product of two decimals; null where either is out of all proportion, for polars ends the night where it does not fit."""
+    fits = (one.abs() < below) & (other.abs() < below)
+    return pl.when(fits).then(one) * pl.when(fits).then(other)
+
+
 def worth(quantity: pl.Expr, price: pl.Expr) -> pl.Expr:
-    """Quantity x price as money; null where either is out of all proportion (the product must fit)."""
-    fits = (quantity < 10**9) & (price < 10**8) & (price >= 0)
-    return usd(pl.when(fits).then(quantity) * pl.when(fits).then(price))
+    """Quantity x price as money; null where either is out of all proportion, or the price negative."""
+    return usd(product(quantity, pl.when((price < 10**8) & (price >= 0)).then(price)))
 
 
 def one_of(names: Mapping[str, object] | Sequence[str]) -> str:

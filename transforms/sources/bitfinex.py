@@ -14,6 +14,7 @@ from transforms.sources.base import (
     find_header,
     finish,
     of_zone,
+    product,
     reason,
     with_numbers,
 )
@@ -69,9 +70,8 @@ def parse_trades(rows: pl.DataFrame, context: Context) -> Parsed:
         fee_asset=ticker("FEE CURRENCY"), amount=pl.col("signed").abs(), amount_rounded=pl.col("signed_rounded"),
         amount_fault=pl.col("signed_fault"), fees=-pl.col("paid"), fees_rounded=pl.col("paid_rounded"),
     )  # fmt: skip
-    fits = (pl.col("amount") < 10**9) & (pl.col("price").abs() < 10**9)
     frame = frame.with_columns(
-        total=pl.when(fits).then("amount") * pl.when(fits).then("price"), total_rounded=pl.lit(value=False),
+        total=product(pl.col("amount"), pl.col("price")), total_rounded=pl.lit(value=False),
     ).with_columns(total=pl.col("total").round(18).cast(pl.Decimal(38, 18)), total_fault=pl.lit(None, pl.String))  # fmt: skip
     margin = filled("MARGIN").str.to_lowercase().is_in(["true", "1", "yes"]).fill_null(value=False)
     fee_sides = pl.col("fee_asset").is_in(["LEO", "UST", "USDT"]) | (pl.col("fee_asset") == pl.col("base")) | (pl.col("fee_asset") == pl.col("quote"))  # fmt: skip

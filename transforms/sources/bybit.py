@@ -16,6 +16,7 @@ from transforms.sources.base import (
     find_header,
     finish,
     one_of,
+    product,
     reason,
     with_numbers,
 )
@@ -111,8 +112,7 @@ def _uta_fault() -> pl.Expr:
     what, fees = pl.col("what"), pl.col("fees")
     known = what.is_in(["trade", *_UTA_KINDS])
     # half of a spot trade: the cash flow is the value of the units
-    fits = (pl.col("size").abs() < 10**8) & (pl.col("price").abs() < 10**8)
-    worth = pl.when(fits).then(pl.col("size").abs()) * pl.when(fits).then(pl.col("price"))
+    worth = product(pl.col("size").abs(), pl.col("price"), below=10**8)
     half = (what == "trade") & ~pl.col("spot") & (pl.col("flow") != 0)
     half &= (pl.col("flow").abs() == pl.col("size").abs()) | ((pl.col("flow").abs() - worth).abs() * 1000 < worth)
     return pl.coalesce(

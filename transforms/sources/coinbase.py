@@ -17,6 +17,7 @@ from transforms.sources.base import (
     find_header,
     finish,
     one_of,
+    product,
     reason,
     usd,
     utc_time,
@@ -251,8 +252,7 @@ def _cash(frame: pl.DataFrame) -> pl.DataFrame:
     amount in the notes is the total: the fee is what it differs by from quantity x price.
     """
     elsewhere = pl.col("t_unit").is_not_null() & (pl.col("t_unit") != pl.col("currency"))
-    fits = (pl.col("quantity") < 10**9) & (pl.col("unit_price").abs() < 10**9)  # the product must fit its type
-    before = pl.when(fits).then(pl.col("quantity")) * pl.when(fits).then(pl.col("unit_price"))
+    before = product(pl.col("quantity"), pl.col("unit_price"))
     buys = pl.col("action") == "buy"
     fee = pl.when(buys).then(pl.col("amount") - before).otherwise(before - pl.col("amount"))
     plausible = (fee >= 0) & (fee * 20 <= before)  # else the price in the notes is a rounded one: keep the total

@@ -16,6 +16,7 @@ from transforms.sources.base import (
     find_header,
     finish,
     one_of,
+    product,
     reason,
     usd,
     utc_time,
@@ -121,8 +122,7 @@ def parse_fills(rows: pl.DataFrame, context: Context) -> Parsed:
     """
     frame = _named(rows).with_columns(total_shown=pl.col("total").str.strip_chars())
     frame = with_numbers(frame, size="size", price="price", fee="fee", total="total")
-    fits = (pl.col("size").abs() < 10**9) & (pl.col("price").abs() < 10**9)  # the product must fit its type
-    gross = pl.when(fits).then("size") * pl.when(fits).then("price")
+    gross = product(pl.col("size"), pl.col("price"))
     side = pl.col("side").str.strip_chars().str.to_uppercase()
     frame = frame.with_columns(
         **_time("created at"),
