@@ -8,6 +8,7 @@ from schemas.advice_loop import CAUSES, AdviceChanges
 from schemas.fields import CENTS, QUANTITY
 from schemas.gate import conform, empty
 from transforms.holdings import value_of
+from transforms.wash_sales import whole_lot
 
 _LOT = ["return_id", "account_id", "lot_id"]
 _VALUED = ("advised", "net_benefit")
@@ -70,8 +71,8 @@ class _Tonight:
         done = instructions.filter(pl.col("executed_quantity") > 0)
         self.held = holdings.select(*_LOT, "quantity", "basis", "price")
         recent = form_8949.filter(pl.col("tax_year") >= pl.col("tax_year").max() - 1)
-        self.sold = recent.select("account_id", pl.col("lot_id").str.split("~washed-").list.first(), "tax_year")
-        self.executed = done.select("account_id", pl.col("lot_id").str.split("~washed-").list.first())
+        self.sold = recent.select("account_id", whole_lot(), "tax_year")
+        self.executed = done.select("account_id", whole_lot())
 
 
 def _pairs(stood: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:
@@ -101,7 +102,7 @@ def _with_facts(pairs: pl.DataFrame, stood: pl.DataFrame, now: pl.DataFrame, ton
     returns = [
         frame.filter(kind="return").select("return_id", "income", *_REALIZED) for frame in (stood, now)
     ]  # fmt: skip
-    root = pl.col("lot_id").str.split("~washed-").list.first()
+    root = whole_lot()
     return (
         pairs.join(held, on=_LOT, how="left")
         .join(prices[1], on="asset", how="left")

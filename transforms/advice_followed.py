@@ -17,11 +17,11 @@ from transforms.ids import digest
 from transforms.law.parameters import YEARS
 from transforms.law.tax import AMOUNT_LIMIT, assess
 from transforms.returns import to_returns
+from transforms.wash_sales import whole_lot
 
 _LOT = ["account_id", "lot_id"]
 _YEARLY = ["tax_year", *_LOT]
 _RETURN = ["return_id", "tax_year"]
-_WASHED = "~washed-"
 _MOVED = ("short_term", "long_term", "gain_28")
 """Inputs of the return that a sale moves."""
 
@@ -115,7 +115,7 @@ def _lines(made: pl.DataFrame, form_8949: pl.DataFrame, gains: pl.DataFrame) -> 
     advised = made.select(*_YEARLY, "return_id", "recommendation_id", "first_advised")
     on = [*_YEARLY, "return_id"]
     parts = chosen.join(advised, on=on, how="inner")
-    others = chosen.join(advised, on=on, how="anti").with_columns(pl.col("lot_id").str.split(_WASHED).list.first())
+    others = chosen.join(advised, on=on, how="anti").with_columns(whole_lot())
     every = pl.concat([parts, others.join(advised, on=on, how="inner")])
     return every.filter(pl.col("date_sold") >= pl.col("first_advised"))
 

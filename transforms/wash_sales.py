@@ -34,6 +34,9 @@ from transforms.holding import long_term_from, term
 from transforms.law.wash_sale_rules import DEFAULT_CLASS, Rule
 from transforms.stands import stand
 
+_WASHED = "~washed-"
+"""Between the id of a lot and the number of a part of it that replaced washed units."""
+
 WINDOW = 30
 """Days before and after the sale (IRC 1091(a): 61 with the day itself)."""
 BOUGHT = ("buy", "trade")
@@ -482,7 +485,12 @@ def _table(types: dict[str, Any], rows: list[tuple[Any, ...]]) -> pl.DataFrame:
 
 def _part_id(lot_id: str, number: str) -> pl.Expr:
     """The id of a part of a lot that replaced washed units; without a number the lot itself."""
-    return pl.when(pl.col(number).is_null()).then(lot_id).otherwise(pl.format("{}~washed-{}", lot_id, number))
+    return pl.when(pl.col(number).is_null()).then(lot_id).otherwise(pl.format(f"{{}}{_WASHED}{{}}", lot_id, number))
+
+
+def whole_lot(lot_id: str = "lot_id") -> pl.Expr:
+    """The id of the lot that a part is of; of a lot its own."""
+    return pl.col(lot_id).str.split(_WASHED).list.first()
 
 
 def _gains(pieces: pl.DataFrame, parts: list[tuple[Any, ...]]) -> pl.DataFrame:
