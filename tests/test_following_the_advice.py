@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -320,11 +320,11 @@ def later_taxes(person: Person, carried: tuple[Decimal, Decimal]) -> list[Decima
     short, long = (int(amount * 100) for amount in carried)
     taxes = []
     for year in (2025, 2026):
-        cells = dict.fromkeys((field.name for field in fields(Returns)), 0)
+        cells = dict.fromkeys(Returns._fields, 0)
         cells |= {"tax_year": year, "status": STATUSES.index(person.status), "deduction": -1, "exemptions": 1}
         cells |= {"ordinary": person.later_wages * 100, "long_term": person.later_gains * 100}
         given = Returns(**{name: np.array([value], np.int64) for name, value in cells.items()})
-        found = assess(replace(given, short_term_carry_in=np.array([short]), long_term_carry_in=np.array([long])))
+        found = assess(given._replace(short_term_carry_in=np.array([short]), long_term_carry_in=np.array([long])))
         short, long = int(found.short_term_out[0]), int(found.long_term_out[0])
         taxes.append(Decimal(int(found.federal_tax[0])) / 100)
     return taxes

@@ -31,8 +31,9 @@ SMALLEST = 50
 """Cents: an edge that is not cut any more."""
 BESIDE, A_FEW = 100, 5
 """Cents: how near a bend a point is put on it, and how much it may cost (less than the rounding of the taxes)."""
-HALVED = 10.0
-"""How soon a bent cell below the best is halved rather than looked into."""
+BENT = 4
+"""How far the benefit can be off a cell's plane, in times of what the probes are off it: a roof over an edge, seen at an eighth
+of it from either end, is at most four times as high."""
 _PROBE, _CLOSE = 1 / 8, 1 / 64
 _STEPS = tuple(10**power * digit for power in (6, 5, 4, 3, 2, 1, 0) for digit in (5, 2, 1))
 _STRIDES = 8
@@ -100,12 +101,17 @@ class Domain(NamedTuple):
 
 
 class Cells(NamedTuple):
-    """Cells in which the benefit is linear: the problem of each, and three corners with the benefit there."""
+    """Cells: the problem of each, three corners with the benefit there, and what no point of it can exceed, cost paid."""
 
     problem: Ints
     short: Ints
     long: Ints
     benefit: Ints
+    most: Floats
+
+    @property
+    def corners(self) -> tuple[Ints, Ints, Ints]:
+        return self.short, self.long, self.benefit
 
 
 class Found(NamedTuple):
@@ -152,7 +158,7 @@ class _Search:
         )
         self.best = known or start
         self.ends = [(of[:, 0].astype(np.float64), of[:, -1].astype(np.float64)) for of in domain[:2]]
-        self.queue, self.bounds = _none(), np.zeros(0)
+        self.queue = _none()
         self.looked_at = np.zeros(problems.size, np.int64)
         self.linear: list[Cells] = []
 
@@ -162,44 +168,39 @@ class _Search:
         every = [*self.linear, self.queue]
         found = Cells(*(np.concatenate(part) for part in zip(*every, strict=True)))
         bound = self.best.value.copy()
-        np.maximum.at(bound, self.queue.problem, self.bounds)
+        np.maximum.at(bound, self.queue.problem, self.queue.most)
         return self.best._replace(bound=bound), found
 
     def add(self, cells: Cells) -> None:
         """Try the corners of new cells, and keep those that could hold something better."""
         if not self.forced:
             self.try_points(cells.problem, cells.short.astype(np.float64), cells.long.astype(np.float64), cells.benefit)
-        bound = self.bound(cells)
-        kept = bound > self.best.value[cells.problem] + 1
-        self.queue = _both(self.queue, _pick(cells, kept))
-        self.bounds = np.concatenate([self.bounds, bound[kept]])
+        cells = cells._replace(most=np.minimum(cells.most, self.bound(cells)))
+        self.queue = _both(self.queue, _pick(cells, self._hopeful(cells)))
+
+    def _hopeful(self, cells: Cells) -> Bools:
+        return np.asarray(cells.most > self.best.value[cells.problem] + 1)
 
     def round(self) -> bool:
-        """Look into the most promising cells of each problem: linear, halved or cut; whether any was left."""
-        hopeful = self.bounds > self.best.value[self.queue.problem] + 1
-        queue, bounds = _pick(self.queue, hopeful), self.bounds[hopeful]
-        order = np.lexsort((-bounds, queue.problem))
+        """Look into the most promising cells of each problem: linear or cut; whether any was left."""
+        queue = _pick(self.queue, self._hopeful(self.queue))
+        order = np.lexsort((-queue.most, queue.problem))
         of = queue.problem[order]
         first = np.searchsorted(of, of, side="left")
         chosen = np.zeros(of.size, np.bool_)
         chosen[order] = (np.arange(of.size) - first < AT_ONCE) & (self.looked_at[of] < MOST_CELLS)
-        cells, bound = _pick(queue, chosen), bounds[chosen]
-        self.queue, self.bounds = _pick(queue, ~chosen), bounds[~chosen]
+        cells = _pick(queue, chosen)
+        self.queue = _pick(queue, ~chosen)
         np.add.at(self.looked_at, cells.problem, 1)
         if not cells.problem.size:
             return False
-        # where every corner is far below the best, halving a bent cell soon lowers its bound far enough: no look inside
-        corner = cells.benefit.max(axis=1) - self._least_cost(cells)
-        far = (self.best.value[cells.problem] - corner) * HALVED > bound - corner
-        far &= _longest(cells) > 2 * SMALLEST
-        some = np.flatnonzero(far)
-        far[some] = _off_in_the_middle(_pick(cells, some), self.benefit) > NOISE
-        self.add(_halved(_pick(cells, far), self.benefit))
-        near = _pick(cells, ~far)
-        probes = _probes(near, self.benefit)
-        straight = probes.straight | (_longest(near) <= SMALLEST)
-        self._linear(_pick(near, straight))
-        self.add(_cut(_pick(near, ~straight), probes.take(~straight), self.benefit))
+        probes = _probes(cells, self.benefit)
+        seen = cells.benefit.max(axis=1) - self._least_cost(cells) + BENT * probes.off + NOISE
+        cells = cells._replace(most=np.minimum(cells.most, seen))
+        straight = probes.straight | (_longest(cells) <= SMALLEST)
+        self._linear(_pick(cells, straight))
+        bent = ~straight & self._hopeful(cells)
+        self.add(_cut(_pick(cells, bent), probes.take(bent), self.benefit))
         return True
 
     def climb(self) -> None:
@@ -287,14 +288,19 @@ class _Search:
 class _Probes(NamedTuple):
     """What a cell's benefit does along its edges and in its middle."""
 
-    straight: Bools
+    off: Floats
+    """How far a probe is off the plane through the corners at most, cents."""
     bend: Floats
     """(cell, edge): how far the probes near its ends are off its chord."""
     place: Floats
     """(cell, edge): where the slopes at its ends meet, as a part of it."""
 
     def take(self, which: Bools) -> _Probes:
-        return _Probes(self.straight[which], self.bend[which], self.place[which])
+        return _Probes(self.off[which], self.bend[which], self.place[which])
+
+    @property
+    def straight(self) -> Bools:
+        return np.asarray(self.off <= NOISE)
 
 
 def _probes(cells: Cells, benefit: Benefit) -> _Probes:
@@ -306,14 +312,8 @@ def _probes(cells: Cells, benefit: Benefit) -> _Probes:
     points = [_Point(*place[:2], values, place[2]) for place, values in zip(places, found, strict=False)]
     edges = [_edge(cells, ends, points[2 * k], points[2 * k + 1], benefit) for k, ends in enumerate(_EDGES)]
     bend, place = (np.stack(part, axis=1) for part in zip(*edges, strict=True))
-    off = np.abs(found[6] - _plane(cells, *middle))
-    return _Probes((bend.max(axis=1) <= NOISE) & (off <= NOISE), bend, place)
-
-
-def _off_in_the_middle(cells: Cells, benefit: Benefit) -> Floats:
-    """How far the middle of a cell is off the plane through its corners."""
-    short, long = (np.rint(amounts.mean(axis=1)).astype(np.int64) for amounts in (cells.short, cells.long))
-    return np.abs(_at(benefit, cells.problem, short, long) - _plane(cells, short, long))
+    off = np.maximum(bend.max(axis=1), np.abs(found[6] - _plane(cells, *middle)))
+    return _Probes(off, bend, place)
 
 
 def _edge(cells: Cells, ends: tuple[int, int], near: _Point, far: _Point, benefit: Benefit) -> tuple[Floats, Floats]:
@@ -382,7 +382,7 @@ def _slopes(cells: Cells) -> tuple[Floats, Floats, Bools]:
     """The slopes of the plane through a cell's corners by short and by long loss, and whether the cell is flat."""
     (ds1, ds2), (dl1, dl2), (df1, df2) = (
         (field[:, 1] - field[:, 0], field[:, 2] - field[:, 0])
-        for field in (corners.astype(np.float64) for corners in cells[1:])
+        for field in (corners.astype(np.float64) for corners in cells.corners)
     )
     area = ds1 * dl2 - ds2 * dl1
     flat = area == 0
@@ -439,9 +439,9 @@ def _cut_across(cells: Cells, probes: _Probes, benefit: Benefit) -> Cells:
     p, q = _bare(first), _bare(second)
     same = (first.short == second.short) & (first.long == second.long)
     return _join(
-        (turned.problem, corner[0], p, q),
-        (turned.problem, p, corner[1], corner[2]),
-        (turned.problem[~same], *(tuple(part[~same] for part in point) for point in (p, corner[2], q))),
+        (turned, corner[0], p, q),
+        (turned, p, corner[1], corner[2]),
+        (_pick(turned, ~same), *(tuple(part[~same] for part in point) for point in (p, corner[2], q))),
     )
 
 
@@ -450,27 +450,14 @@ def _cut_once(cells: Cells, probes: _Probes, benefit: Benefit) -> Cells:
     turned = _turned(cells, edge)
     point = _bare(_on(turned, 0, 1, probes.place[np.arange(edge.size), edge], benefit))
     corner = [_corner(turned, place) for place in range(3)]
-    return _join((turned.problem, corner[0], point, corner[2]), (turned.problem, point, corner[1], corner[2]))
-
-
-def _halved(cells: Cells, benefit: Benefit) -> Cells:
-    """Every cell in two, from the middle of its longest edge."""
-    spans = [
-        np.abs(cells.short[:, a] - cells.short[:, b]) + np.abs(cells.long[:, a] - cells.long[:, b]) for a, b in _EDGES
-    ]
-    turned = _turned(cells, np.stack(spans, axis=1).argmax(axis=1))
-    point = _bare(_on(turned, 0, 1, 0.5, benefit))
-    corner = [_corner(turned, place) for place in range(3)]
-    every = _join((turned.problem, corner[0], point, corner[2]), (turned.problem, point, corner[1], corner[2]))
-    flat = (every.short[:, 0] == every.short[:, 2]) & (every.long[:, 0] == every.long[:, 2])
-    return every if not flat.any() else _pick(every, _longest(every) > 0)
+    return _join((turned, corner[0], point, corner[2]), (turned, point, corner[1], corner[2]))
 
 
 def _cut_middle(cells: Cells, benefit: Benefit) -> Cells:
     short, long = (np.rint(amounts.mean(axis=1)).astype(np.int64) for amounts in (cells.short, cells.long))
     middle = short, long, _at(benefit, cells.problem, short, long)
     corner = [_corner(cells, place) for place in range(3)]
-    return _join(*((cells.problem, corner[one], corner[other], middle) for one, other in _EDGES))
+    return _join(*((cells, corner[one], corner[other], middle) for one, other in _EDGES))
 
 
 _Corner: TypeAlias = tuple[Ints, ...]
@@ -484,19 +471,21 @@ def _bare(point: _Point) -> _Corner:
     return point.short, point.long, point.benefit.astype(np.int64)
 
 
-def _join(*triangles: tuple[Ints, _Corner, _Corner, _Corner]) -> Cells:
-    problem = np.concatenate([of for of, *_ in triangles])
+def _join(*triangles: tuple[Cells, _Corner, _Corner, _Corner]) -> Cells:
+    """Triangles of other corners, each out of a cell of the first."""
+    problem, most = (np.concatenate([of[field] for of, *_ in triangles]) for field in (0, 4))
     fields = [
         np.concatenate([np.stack([corner[field] for corner in corners], axis=1) for _, *corners in triangles])
         for field in range(3)
     ]
-    return Cells(problem, *fields)
+    return Cells(problem, *fields, most)
 
 
 def _turned(cells: Cells, first: Ints) -> Cells:
     """The corners in the same round, beginning with `first`."""
     order = (first[:, None] + np.arange(3)) % 3
-    return Cells(cells.problem, *(np.take_along_axis(field, order, axis=1) for field in cells[1:]))
+    turned = (np.take_along_axis(field, order, axis=1) for field in cells.corners)
+    return Cells(cells.problem, *turned, cells.most)
 
 
 def _pick(cells: Cells, which: Bools | Ints) -> Cells:
@@ -509,7 +498,7 @@ def _both(one: Cells, other: Cells) -> Cells:
 
 def _none() -> Cells:
     corners = np.zeros((0, 3), np.int64)
-    return Cells(np.zeros(0, np.int64), corners, corners, corners)
+    return Cells(np.zeros(0, np.int64), corners, corners, corners, np.zeros(0))
 
 
 def _longest(cells: Cells) -> Ints:
@@ -540,7 +529,7 @@ def _first_cells(domain: Domain, benefit: Benefit) -> Cells:
             parts += [(problems[some], *(f[some] for f in lower)), (problems[both], *(f[both] for f in upper))]
     problem, short, long = (np.concatenate(part) for part in zip(*parts, strict=True))
     had = [_at(benefit, problem, short[:, k], long[:, k]) for k in range(3)]
-    return Cells(problem, short, long, np.stack(had, axis=1))
+    return Cells(problem, short, long, np.stack(had, axis=1), np.full(problem.size, np.inf))
 
 
 def _best_of_linear(cells: Cells, costs: Costs) -> tuple[Floats, Floats]:
@@ -570,7 +559,7 @@ def _net(cells: Cells, costs: Costs, short: Floats, long: Floats) -> Floats:
 
 def _best_on_edge(cells: Cells, costs: Costs, one: int, other: int) -> tuple[Floats, Floats, Floats]:
     """The highest point of a concave function along an edge, by thirds."""
-    ends = [(field[:, one].astype(np.float64), field[:, other].astype(np.float64)) for field in cells[1:]]
+    ends = [(field[:, one].astype(np.float64), field[:, other].astype(np.float64)) for field in cells.corners]
 
     def at(part: Floats) -> tuple[Floats, Floats, Floats]:
         short, long, benefit = (start + part * (end - start) for start, end in ends)

@@ -84,7 +84,7 @@ def solve(lots: Lots, cells: Cells, known: float, seconds: float = SECONDS) -> S
 
 
 def _in_one_cell(model: highspy.Highs, lots: Lots, cells: Cells, parts: list[highspy.highs.highs_var]) -> object:
-    corners = list(zip(*(field.ravel().tolist() for field in cells[1:]), strict=True))
+    corners = list(zip(*(field.ravel().tolist() for field in cells.corners), strict=True))
     weights = [model.addVariable(lb=0.0, ub=1.0) for _ in corners]
     chosen = [model.addBinary() for _ in range(cells.problem.size)]
     model.addConstr(sum(chosen) == 1)

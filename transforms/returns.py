@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -35,8 +34,8 @@ MISSING = {
     "reason": pl.String,
     "column": pl.String,
 }
-_KERNEL = [field.name for field in fields(Returns)]
-_OUTCOME = [field.name for field in fields(Assessment)]
+_KERNEL = list(Returns._fields)
+_OUTCOME = list(Assessment._fields)
 _JOINT = STATUSES.index("mfj")
 _LONG_TERM_OTHER = pl.sum_horizontal("other_long_term", "other_28_rate", "unrecaptured_1250")
 
@@ -364,7 +363,7 @@ def _assessed(rows: pl.DataFrame) -> pl.DataFrame:
     Then line 21 takes the general limit of section 1211(b), and a carryover is known (zero) only without a net loss.
     """
     covered = rows.filter(pl.col("tax_year").is_in(YEARS))
-    figures = vars(assess(to_returns(covered)))
+    figures = assess(to_returns(covered))._asdict()
     return pl.concat([covered.with_columns(pl.Series(name, figures[name]) for name in _OUTCOME), _netted(rows)])
 
 

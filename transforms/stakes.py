@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from decimal import Decimal
 
 import polars as pl
@@ -17,7 +16,7 @@ RETURN = ["return_id", "tax_year"]
 MOVED = ("short_term", "long_term", "gain_28", "ordinary", "nii")
 """Inputs of the tax kernel that an answer moves; each has a `_low` and a `_high` change, in cents."""
 ENDS = tuple(f"{name}_{end}" for name in MOVED for end in ("low", "high"))
-_INPUTS = [field.name for field in fields(Returns)]
+_INPUTS = list(Returns._fields)
 
 
 def tax_differences(returns: pl.DataFrame, ranges: pl.DataFrame, by: str) -> pl.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import NamedTuple
 
 import polars as pl
@@ -41,7 +40,7 @@ def estimates(returns: pl.DataFrame, members: pl.DataFrame, residency: pl.DataFr
     """
     rows = returns.join(homes(members, residency), on=RETURN, how="left", maintain_order="left")
     index = rows["state_index"].fill_null(NOWHERE)
-    kernel = Returns(**{field.name: rows[field.name].cast(pl.Int64).to_numpy() for field in fields(Returns)})
+    kernel = Returns(**{name: rows[name].cast(pl.Int64).to_numpy() for name in Returns._fields})
     tax = state_tax(kernel, assess(kernel), index.to_numpy())
     estimated = rows.select(*RETURN, "state", "primary", "moved").with_columns(
         covered=pl.Series(tax.covered),

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
 from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 
 import numpy as np
 
 from schemas.inputs import FirmSettings
-from transforms.law.parameters import Ints
-from transforms.law.states import NOWHERE, state_tax
-from transforms.law.tax import Assessment, Returns, assess
+from transforms import valuation_kernel as kernel
+from transforms.law.parameters import Ints, lookup
+from transforms.law.states import NOWHERE, rules_of, state_tax
+from transforms.law.tax import AMOUNT_LIMIT, Assessment, Returns, assess
+from transforms.valuation_kernel import BASIS_POINTS, FOUND, Records, Scene, Terms, a_year_earlier, half_up, in_cents
 
-CHUNK = 20_000
-"""Candidates assessed at a time: the arrays of one call stay in the processor's cache."""
-_MILLS = 1000  # present values are carried in thousandths of a cent
-_BASIS_POINTS = 10_000
+CHUNK = 5_000
+"""Sets that a thread takes at a time."""
 
 
-@dataclass(frozen=True)
-class Sales:
+class Sales(NamedTuple):
     """Sets of lots that could be sold tonight: int64 arrays of one length, cents; losses positive, gains negative.
 
     `row` is the return (its place in tonight's `Returns`). `collectible_loss` is a part of `long_loss`.
@@ -81,8 +81,7 @@ def later_year(tonight: Returns, ordinary: Ints, gains: Ints) -> Returns:
         gains: the long-term gains expected in each later year, cents.
     """
     nothing = np.zeros_like(ordinary)
-    return replace(
-        tonight,
+    return tonight._replace(
         ordinary=ordinary,
         nii=np.minimum(tonight.nii, np.maximum(0, ordinary)),
         short_term=nothing,
@@ -99,7 +98,7 @@ class Outlook:
     """The returns of tonight, a later year of each, and what happens without any sale.
 
     `home` is each return's state as `law.states` numbers it, `before` tonight's federal tax and `state_before` the
-    state's. `without` are the later years while tonight's carryover is used up.
+    state's. `without` are the later years while tonight's carryover is used up. `scene` has the same for compiled code.
     """
 
     tonight: Returns
@@ -109,6 +108,7 @@ class Outlook:
     before: Assessment
     state_before: Ints
     without: tuple[Year, ...]
+    scene: Scene
 
 
 def outlook(tonight: Returns, later: Returns, settings: FirmSettings, home: Ints | None = None) -> Outlook:
@@ -116,18 +116,38 @@ def outlook(tonight: Returns, later: Returns, settings: FirmSettings, home: Ints
 
     Args:
         tonight: this year's returns.
-        later: a later year of each (`later_year`).
+        later: a later year of each (`later_year`), of the same tax year.
         settings: the firm's assumptions.
         home: index of the state of each (`law.states.BOOK`); none: no state's tax counts.
     """
     home = np.full(tonight.status.size, NOWHERE) if home is None else home
     before = assess(tonight)
+    state_before = state_tax(tonight, before, home).tax
     without: list[Year] = []
     last = Year(before.federal_tax, before.short_term_out, before.long_term_out)
     for _ in range(settings.horizon_years):
-        last = _assessed(_carried(later, last), home)
+        returns = later._replace(short_term_carry_in=last.short_out, long_term_carry_in=last.long_out)
+        found = assess(returns)
+        tax = found.federal_tax + state_tax(returns, found, home).tax
+        last = Year(tax, found.short_term_out, found.long_term_out)
         without.append(last)
-    return Outlook(tonight, later, settings, home, before, _state(tonight, before, home), tuple(without))
+    scene = _scene(tonight, later, home, before, state_before, without)
+    return Outlook(tonight, later, settings, home, before, state_before, tuple(without), scene)
+
+
+def _scene(
+    tonight: Returns, later: Returns, home: Ints, before: Assessment, state_before: Ints, without: list[Year]
+) -> Scene:
+    year = kernel.Year(
+        before.regular_tax, before.amt, before.niit, state_before, before.short_term_out, before.long_term_out
+    )  # fmt: skip
+    rows = [np.array(field, np.int64).reshape(len(without), tonight.status.size) for field in _columns(without)]
+    laws, rules = lookup(tonight.tax_year, tonight.status), rules_of(tonight, home)
+    return Scene(*(kernel.records(of) for of in (tonight, later, laws, rules, year)), *rows)
+
+
+def _columns(years: list[Year]) -> list[list[Ints]]:
+    return [[getattr(year, name) for year in years] for name in Year._fields]
 
 
 def evaluate(view: Outlook, sales: Sales) -> Worth:
@@ -135,166 +155,81 @@ def evaluate(view: Outlook, sales: Sales) -> Worth:
 
     With the sale there is more carryover to use (`carryforward_value`), and in year `holding_years` the units bought
     back are sold at the old price, with a long-term gain of `basis_given_up` beside the carryover then left
-    (`later_tax_cost`: the difference to never selling them, in that year and after it). Units sold at a gain tonight would
-    without it be sold at tonight's price in that year: the gain is then that of the world without the sale. A `holding_years` beyond the
-    horizon means that they are never sold (IRC 1014). `restarted_clock_cost`: with the chance `early_sale_chance` they
-    are sold within a year of the purchase instead, in the first later year at short-term rates (IRC 1222). Carryover
-    left at the horizon counts nothing.
+    (`later_tax_cost`: the difference to never selling them, in that year and after it). Units sold at a gain tonight
+    would without it be sold at tonight's price in that year: the gain is then that of the world without the sale. A
+    `holding_years` beyond the horizon means that they are never sold (IRC 1014). `restarted_clock_cost`: with the chance
+    `early_sale_chance` they are sold within a year of the purchase instead, in the first later year at short-term rates
+    (IRC 1222). Carryover left at the horizon counts nothing.
+
+    Raises:
+        OverflowError: an amount is beyond `AMOUNT_LIMIT`.
     """
-    starts = range(0, max(1, sales.row.size), CHUNK)
-    parts = [_evaluate(view, _slice(sales, start)) for start in starts]
-    return Worth(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Worth)})
-
-
-def _evaluate(view: Outlook, sales: Sales) -> Worth:
-    row, before, rate = sales.row, view.before, view.settings.discount_rate
-    sold = _sold(view, sales)
-    after = assess(sold)
-    state_saved = view.state_before[row] - _state(sold, after, view.home[row])
-    carryforward_value = present_value(_savings(view, sales, after, sale_year=None), rate)
-    # rounded once, so that sets with the same taxes tie to the cent: the cost is the difference
-    later_value = present_value(_savings(view, sales, after, max(1, view.settings.holding_years)), rate)
-    restarted = _restarted(view, sales, after, later_value)
-    saved = before.federal_tax[row] - after.federal_tax + state_saved
+    row, before = sales.row, view.before
+    found = _found(view, sales, whole=True)
+    tax_after = found["regular"] + found["amt"] + found["niit"]
+    state_saved = view.state_before[row] - found["state"]
+    restarted = _restarted(view, found)
     return Worth(
         tax_before=before.federal_tax[row],
-        tax_after=after.federal_tax,
-        regular_saved=before.regular_tax[row] - after.regular_tax,
-        amt_saved=before.amt[row] - after.amt,
-        niit_saved=before.niit[row] - after.niit,
+        tax_after=tax_after,
+        regular_saved=before.regular_tax[row] - found["regular"],
+        amt_saved=before.amt[row] - found["amt"],
+        niit_saved=before.niit[row] - found["niit"],
         state_saved=state_saved,
         short_term_out_before=before.short_term_out[row],
-        short_term_out_after=after.short_term_out,
+        short_term_out_after=found["short_out"],
         long_term_out_before=before.long_term_out[row],
-        long_term_out_after=after.long_term_out,
-        carryforward_value=carryforward_value,
-        later_tax_cost=carryforward_value - later_value,
+        long_term_out_after=found["long_out"],
+        carryforward_value=found["carryover"],
+        # rounded once, so that sets with the same taxes tie to the cent: the cost is the difference
+        later_tax_cost=found["carryover"] - found["later"],
         restarted_clock_cost=restarted,
         trading_cost=sales.trading_cost,
-        net_benefit=saved + later_value - restarted - sales.trading_cost,
+        net_benefit=before.federal_tax[row] - tax_after + state_saved + found["later"] - restarted - sales.trading_cost,
     )
 
 
 def benefit(view: Outlook, sales: Sales) -> Ints:
     """`Worth.net_benefit` before the trading cost, alone and so in half the time."""
-    parts = [_benefit(view, _slice(sales, start)) for start in range(0, max(1, sales.row.size), CHUNK)]
-    return np.concatenate(parts)
+    found = _found(view, sales, whole=False)
+    now = found["regular"] + found["amt"] + found["niit"] + found["state"]
+    saved: Ints = (view.before.federal_tax + view.state_before)[sales.row] - now
+    return saved + found["later"] - _restarted(view, found)
 
 
-def _benefit(view: Outlook, sales: Sales) -> Ints:
-    row, rate = sales.row, view.settings.discount_rate
-    sold = _sold(view, sales)
-    after = assess(sold)
-    saved = (
-        view.before.federal_tax[row] - after.federal_tax + view.state_before[row] - _state(sold, after, view.home[row])
+def _found(view: Outlook, sales: Sales, *, whole: bool) -> Records:
+    """What the kernel finds (`FOUND`), by as many threads as the machine has; the same on any number."""
+    _refuse_huge(view, sales)
+    settings = view.settings
+    terms = Terms(
+        max(1, settings.holding_years), _points(settings.early_sale_chance), _points(settings.discount_rate), int(whole)
+    )  # fmt: skip
+    given, out = kernel.records(sales), np.zeros(sales.row.size, FOUND)
+    parts = [slice(start, start + CHUNK) for start in range(0, given.size, CHUNK)]
+    if len(parts) < 2:
+        kernel.value(view.scene, given, terms, out)
+        return out
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda part: kernel.value(view.scene, given[part], terms, out[part]), parts))
+    return out
+
+
+def _refuse_huge(view: Outlook, sales: Sales) -> None:
+    moved = (
+        view.tonight.short_term[sales.row] - sales.short_loss,
+        view.tonight.long_term[sales.row] - sales.long_loss,
+        view.tonight.gain_28[sales.row] - sales.collectible_loss,
+        sales.basis_given_up,
+        sales.collectible_given_up,
     )
-    later = present_value(_savings(view, sales, after, max(1, view.settings.holding_years)), rate)
-    return saved + later - _restarted(view, sales, after, later)
+    if any(np.any(np.abs(amounts) > AMOUNT_LIMIT) for amounts in moved):
+        raise OverflowError(f"sales that move an amount beyond {AMOUNT_LIMIT} cents")
 
 
-def _sold(view: Outlook, sales: Sales) -> Returns:
-    """Tonight's returns with the sales."""
-    start = _take(view.tonight, sales.row)
-    return replace(
-        start,
-        short_term=start.short_term - sales.short_loss,
-        long_term=start.long_term - sales.long_loss,
-        gain_28=start.gain_28 - sales.collectible_loss,
-    )
-
-
-def _restarted(view: Outlook, sales: Sales, after: Assessment, later: Ints) -> Ints:
+def _restarted(view: Outlook, found: Records) -> Ints:
     points = _points(view.settings.early_sale_chance)
-    if not points:
-        return np.zeros_like(sales.row)
-    early = present_value(_savings(view, sales, after, 1, short=True), view.settings.discount_rate)
-    return _half_up((later - early) * points, _BASIS_POINTS)
-
-
-def _savings(
-    view: Outlook, sales: Sales, after: Assessment, sale_year: int | None, *, short: bool = False
-) -> list[Ints]:
-    """What each later year's tax is less than without the sales, the units sold for good in `sale_year`.
-
-    Then the gain is more by the basis given up; where the sales raised the basis, it is the world without them that has
-    the gain.
-    """
-    row, of_28 = sales.row, sales.collectible_given_up
-    lost_28, raised_28 = np.maximum(0, of_28), np.maximum(0, -of_28)
-    lost, raised = (
-        np.maximum(0, sign * (sales.basis_given_up - of_28)) + part for sign, part in ((1, lost_28), (-1, raised_28))
-    )
-    start = Year(after.federal_tax, after.short_term_out, after.long_term_out)
-    sold = _path(view, row, start, _Sale(sale_year, lost, lost_28, short))
-    base = [Year(*(field[row] for field in without)) for without in view.without]
-    up = np.flatnonzero(raised > 0) if sale_year is not None else np.zeros(0, np.int64)
-    if up.size:
-        before = Year(*(field[row[up]] for field in _before(view)))
-        kept = _path(view, row[up], before, _Sale(sale_year, raised[up], raised_28[up], short=False))
-        for year, without in zip(kept, base, strict=True):
-            without.tax[up] = year.tax
-    saved = [without.tax - year.tax for without, year in zip(base, sold, strict=True)]
-    return saved or [np.zeros_like(row)]  # a horizon of no years
-
-
-class _Sale(NamedTuple):
-    """A later sale of each set: its year, the long-term gain (of `short`: short-term), the part taxed at 28 %."""
-
-    year: int | None
-    gain: Ints
-    gain_28: Ints
-    short: bool
-
-
-def _path(view: Outlook, row: Ints, start: Year, sale: _Sale) -> list[Year]:
-    """The later years of each set, from the carryovers of `start` on.
-
-    A year is computed only for the sets whose carryover differs from that without a sale, or that sell in it.
-    """
-    last, base, years = start, _before(view), []
-    for year, without in enumerate(view.without, 1):
-        differs = (last.short_out != base.short_out[row]) | (last.long_out != base.long_out[row])
-        some = np.flatnonzero(differs | ((sale.gain != 0) & (year == sale.year)))
-        if not some.size:
-            last, base = Year(*(field[row] for field in without)), without
-            years.append(last)
-            continue
-        of = row[some]
-        one = _carried(_take(view.later, of), Year(*(field[some] for field in last)))
-        if year == sale.year:
-            one = _with_later_sale(one, sale.gain[some], sale.gain_28[some], short=sale.short)
-        found = _assessed(one, view.home[of])
-        last = Year(*(field[row] for field in without))
-        for field, value in zip(last, found, strict=True):
-            field[some] = value
-        years.append(last)
-        base = without
-    return years
-
-
-def _before(view: Outlook) -> Year:
-    return Year(view.before.federal_tax, view.before.short_term_out, view.before.long_term_out)
-
-
-def _with_later_sale(year: Returns, gain: Ints, collectible: Ints, *, short: bool) -> Returns:
-    if short:
-        return replace(year, short_term=year.short_term + gain)
-    return replace(year, long_term=year.long_term + gain, gain_28=year.gain_28 + collectible)
-
-
-def _carried(later: Returns, last: Year) -> Returns:
-    return replace(later, short_term_carry_in=last.short_out, long_term_carry_in=last.long_out)
-
-
-def _assessed(returns: Returns, home: Ints) -> Year:
-    found = assess(returns)
-    return Year(found.federal_tax + _state(returns, found, home), found.short_term_out, found.long_term_out)
-
-
-def _state(returns: Returns, assessment: Assessment, home: Ints) -> Ints:
-    if not np.any(home != NOWHERE):
-        return np.zeros_like(assessment.federal_tax)
-    return state_tax(returns, assessment, home).tax
+    cost: Ints = half_up((found["later"] - found["early"]) * points, BASIS_POINTS)
+    return cost if points else np.zeros_like(cost)
 
 
 def present_value(amounts: list[Ints], rate: Decimal) -> Ints:
@@ -303,26 +238,12 @@ def present_value(amounts: list[Ints], rate: Decimal) -> Ints:
     Discounted one year at a time from the last, kept to a thousandth of a cent, rounded to cents once at the end, in
     integers throughout, halves away from zero.
     """
-    points = _points(rate)
     value = np.zeros_like(amounts[0])
     for amount in reversed(amounts):
-        value = value + amount * _MILLS
-        value = value - _half_up(value * points, _BASIS_POINTS + points)
-    return _half_up(value, _MILLS)
+        value = a_year_earlier(value, amount, _points(rate))
+    found: Ints = in_cents(value)
+    return found
 
 
 def _points(rate: Decimal) -> int:
-    return int((rate * _BASIS_POINTS).to_integral_value(ROUND_HALF_UP))
-
-
-def _half_up(numerator: Ints, denominator: int) -> Ints:
-    rounded: Ints = np.sign(numerator) * ((2 * np.abs(numerator) + denominator) // (2 * denominator))
-    return rounded
-
-
-def _take(returns: Returns, row: Ints) -> Returns:
-    return Returns(**{field.name: getattr(returns, field.name)[row] for field in fields(Returns)})
-
-
-def _slice(sales: Sales, start: int) -> Sales:
-    return Sales(**{field.name: getattr(sales, field.name)[start : start + CHUNK] for field in fields(Sales)})
+    return int((rate * BASIS_POINTS).to_integral_value(ROUND_HALF_UP))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
@@ -26,7 +25,7 @@ def settings(fee_bp: int = 0, spread_bp: int = 0, **more: Any) -> FirmSettings:
 
 def returns(return_id: str = "r", status: str = "single", tax_year: int = 2025, **dollars: int) -> pl.DataFrame:
     """One return in dollars; what is not given is zero, the deduction the standard one."""
-    row = dict.fromkeys((field.name for field in fields(Returns)), 0)
+    row = dict.fromkeys(Returns._fields, 0)
     row |= {name: amount * 100 for name, amount in dollars.items()}
     row |= {"tax_year": tax_year, "status": STATUSES.index(status), "deduction": -1}
     return pl.DataFrame({"return_id": return_id} | row)

@@ -109,7 +109,7 @@ def minimum_tax(problem: Problem) -> bool:
     for year, shift in shifts:
         for column in ("short_term", "long_term"):
             moved = getattr(year, column) + int(shift) * 100
-            if assess(replace(year, **{column: moved})).amt.any():
+            if assess(year._replace(**{column: moved})).amt.any():
                 return True
     return client.ordinary < 0
 

@@ -55,7 +55,7 @@ def return_ready(returns: Returns, assessment: Assessment) -> ReturnReady:
     law = lookup(returns.tax_year, returns.status)
     a = assessment
     lines = ScheduleDLines(*(getattr(a, name) for name in ScheduleDLines._fields))
-    gains = gain_tax(a.taxable_income, returns.qualified_dividends, lines, law, tax_table)
+    gains = _by_table(gain_tax(a.taxable_income, returns.qualified_dividends, lines, law), a, law)
     standard = np.where(returns.deduction == STANDARD, a.deduction_taken, 0)
     before = a.taxable_income_signed + a.exemption_deduction + a.senior_deduction + standard
     minimum = minimum_tax(before, returns.status, a.line_19, gains, law)
@@ -80,6 +80,13 @@ def return_ready(returns: Returns, assessment: Assessment) -> ReturnReady:
     return ReturnReady(regular, amt, regular + amt + a.niit, forms)
 
 
+def _by_table(gains: GainTax, a: Assessment, law: Parameters) -> GainTax:
+    """The worksheet with the tax on its lines 21 and 1 by the Tax Table."""
+    line_44, line_46 = tax_table(gains.line_21, law), tax_table(QUARTERS * a.taxable_income, law)
+    line_45 = gains.line_45 - gains.line_44 + line_44
+    return gains._replace(line_44=line_44, line_45=line_45, line_46=line_46, line_47=np.minimum(line_45, line_46))
+
+
 def _amount(quarters: Ints) -> Ints:
     return half_up(quarters, QUARTERS)
 
@@ -94,7 +101,7 @@ def _qualified(returns: Returns, a: Assessment, g: GainTax, law: Parameters) -> 
     fifteen = np.minimum(a.taxable_income, law.fifteen_rate_top)
     low, zero, at_15, at_20 = (_amount(line) for line in (g.line_18, g.line_22, g.line_30, g.line_33))
     both, below = _amount(g.line_23), np.minimum(a.taxable_income, law.zero_rate_top)
-    tax_15, tax_20 = _share(law.gain_rates[:, 1], g.line_30), _share(law.gain_rates[:, 2], g.line_33)
+    tax_15, tax_20 = _share(law.gain_rates[1], g.line_30), _share(law.gain_rates[2], g.line_33)
     column = [
         a.taxable_income, returns.qualified_dividends, gain, returns.qualified_dividends + gain, low,
         law.zero_rate_top, below, below - zero, zero, both, zero, both - zero, law.fifteen_rate_top, fifteen, low + zero,
@@ -125,9 +132,9 @@ def _schedule_d_tax(returns: Returns, a: Assessment, g: GainTax, law: Parameters
         "26": fifteen,
         "27": np.minimum(taxable, fifteen),
         "28": at["21"] + at["22"],
-        "31": _share(law.gain_rates[:, 1], g.line_30),
+        "31": _share(law.gain_rates[1], g.line_30),
         "32": at["22"] + at["30"],
-        "34": _share(law.gain_rates[:, 2], g.line_33),
+        "34": _share(law.gain_rates[2], g.line_33),
         "36": at["10"] + at["21"],
         "37": taxable,
         "38": np.maximum(0, at["10"] + at["21"] - taxable),
@@ -160,9 +167,9 @@ def _form_6251(a: Assessment, g: GainTax, m: MinimumTax, law: Parameters) -> Lin
         "26": own["21"],
         "27": _amount(g.line_21),
         "28": own["21"] + _amount(g.line_21),
-        "31": _share(law.gain_rates[:, 1], m.line_30),
+        "31": _share(law.gain_rates[1], m.line_30),
         "32": own["23"] + own["30"],
-        "34": _share(law.gain_rates[:, 2], m.line_33),
+        "34": _share(law.gain_rates[2], m.line_33),
         "35": own["17"] + own["23"] + own["30"] + own["33"],
         "37": _share(law.unrecaptured_1250_rate, m.line_36),
         "38": to_cents(m.line_38),

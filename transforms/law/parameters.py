@@ -4,20 +4,48 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from importlib import resources
 from itertools import pairwise
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from numba.extending import overload, register_jitable
 
 from schemas.fields import STATUSES
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 """Whole numbers, one a return: money in cents, rates in thousandths."""
+
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def either(function: _Function) -> _Function:
+    """A function of arrays, one place a return, that compiled code may call with the numbers of one return.
+
+    So the law stands once: arrays for the year's returns, compiled (`transforms.valuation`) for millions of what-ifs. It
+    keeps to what numba takes of single numbers: no `np.clip`, no `np.any`, `where` for `np.where`; figures with an axis
+    of brackets are taken by `figure[bracket]`.
+    """
+    register_jitable(function)
+    return function
+
+
+def where(condition: Any, yes: Any, no: Any) -> Any:
+    """`np.where`, which numba makes an array even of single numbers."""
+    return np.where(condition, yes, no)
+
+
+# numba wants both signatures alike, annotations included
+overload(where)(lambda condition, yes, no: lambda condition, yes, no: yes if condition else no)
+
+
+def brackets_first(figures: Ints) -> Ints:
+    """(return, bracket) as (bracket, return), which `figure[bracket]` reads for all returns as for one."""
+    return np.moveaxis(figures, 0, -1)
 
 
 class YearMissingError(LookupError):
@@ -28,13 +56,12 @@ class LawFileError(ValueError):
     """A file of the law that does not hold what it must; every fault of it is told."""
 
 
-@dataclass(frozen=True)
-class Parameters:
+class Parameters(NamedTuple):
     """The law's figures, money in int64 cents, rates in whole thousandths (0.396 is 396).
 
-    In the table the first two axes are year and status (index into `schemas.fields.STATUSES`); `lookup` gathers them to
-    one row a return. `bracket_tops` has one more axis of 6 and `rates` of 7: `rates[i + 1]` begins at
-    `bracket_tops[i]`. `gain_rates` are the 0, 15 and 20 percent of section 1(h), `amt_rates` the 26 and 28 percent of
+    In the table the first two axes are year and status (index into `schemas.fields.STATUSES`), and `bracket_tops` has one
+    more of 6, `rates` of 7: `rates[i + 1]` begins at `bracket_tops[i]`. `lookup` gathers years and statuses to one place
+    a return, and puts the axis of brackets first. `gain_rates` are the 0, 15 and 20 percent of section 1(h), `amt_rates` the 26 and 28 percent of
     section 55(b). `below_25_top` is where the first ordinary rate of 25 percent or more begins (section 1(h)(1)(A)).
     `personal_exemption` is for each person (section 151, to 2017) and falls by `exemption_phase_out_rate` for each
     `exemption_phase_out_step` begun above `exemption_phase_out_start`.
@@ -149,7 +176,7 @@ def faults(name: str, year: Mapping[str, Any]) -> Iterator[str]:
 
 
 def lookup(tax_year: Ints, status: Ints, figures: Figures | None = None) -> Parameters:
-    """The figures of each return's year and status, one row a return (`figures`: the shipped ones).
+    """The figures of each return's year and status (`figures`: the shipped ones): (return) or (bracket, return).
 
     Raises:
         YearMissingError: a year is not covered.
@@ -162,7 +189,7 @@ def lookup(tax_year: Ints, status: Ints, figures: Figures | None = None) -> Para
     if np.any((status < 0) | (status >= len(STATUSES))):
         raise ValueError(f"filing status is an index of {STATUSES}")
     year = tax_year - years[0]
-    return Parameters(**{field.name: getattr(table, field.name)[year, status] for field in fields(Parameters)})
+    return Parameters(*(brackets_first(figures[year, status]) for figures in table))
 
 
 def _names(of: str, given: Mapping[str, Any], expected: Sequence[str]) -> Iterator[str]:
@@ -222,8 +249,8 @@ def _table(years: Sequence[Mapping[str, Any]]) -> Parameters:
     cells = [[_cell(year, status) for status in STATUSES] for year in years]
     return Parameters(
         **{
-            field.name: np.array([[cell[field.name] for cell in row] for row in cells], dtype=np.int64)
-            for field in fields(Parameters)
+            name: np.array([[cell[name] for cell in row] for row in cells], dtype=np.int64)
+            for name in Parameters._fields
         }
     )
 

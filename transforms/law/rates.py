@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from transforms.law.parameters import Ints, Parameters
+from transforms.law.parameters import Ints, Parameters, either
 
 QUARTERS = 4
 """Quarter cents in a cent: the AMT exemption phases out by quarters."""
@@ -18,12 +18,13 @@ _FIRST_ROWS = (5_00, 15_00, 25_00)
 _NARROW, _NARROW_TOP, _WIDE = 25_00, 3_000_00, 50_00
 
 
+@either
 def rate_schedule(income: Ints, law: Parameters) -> Ints:
     """Tax by the rate schedule (IRC 1(i), 1(j)); income in quarter cents, tax in units."""
-    tax: Ints = law.rates[:, 0] * income
-    for bracket in range(law.bracket_tops.shape[1]):
-        step = law.rates[:, bracket + 1] - law.rates[:, bracket]
-        tax += step * np.maximum(0, income - QUARTERS * law.bracket_tops[:, bracket])
+    tax: Ints = law.rates[0] * income
+    for bracket in range(len(law.bracket_tops)):
+        step = law.rates[bracket + 1] - law.rates[bracket]
+        tax = tax + step * np.maximum(0, income - QUARTERS * law.bracket_tops[bracket])
     return tax
 
 
@@ -50,25 +51,29 @@ def tax_table(income: Ints, law: Parameters) -> Ints:
     return table
 
 
+@either
 def minimum_rates(income: Ints, law: Parameters) -> Ints:
     """26 percent, and 28 above the break (IRC 55(b)(1)); income in quarter cents, tax in units."""
-    low, high = law.amt_rates[:, 0], law.amt_rates[:, 1]
+    low, high = law.amt_rates[0], law.amt_rates[1]
     upper: Ints = np.maximum(0, income - QUARTERS * law.amt_rate_break)
     return low * income + (high - low) * upper
 
 
+@either
 def preferential(rates: Ints, zero: Ints, fifteen: Ints, twenty: Ints) -> Ints:
     """The three groups of section 1(h), each at its rate; amounts in quarter cents, tax in units."""
-    tax: Ints = rates[:, 0] * zero + rates[:, 1] * fifteen + rates[:, 2] * twenty
+    tax: Ints = rates[0] * zero + rates[1] * fifteen + rates[2] * twenty
     return tax
 
 
+@either
 def half_up(amount: Ints, divisor: int) -> Ints:
     """Amount / divisor, halves up; the divisor is even."""
     rounded: Ints = (amount + divisor // 2) // divisor
     return rounded
 
 
+@either
 def to_cents(units: Ints) -> Ints:
     """Units of tax in cents, halves up."""
     return half_up(units, UNIT)

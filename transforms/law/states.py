@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
@@ -13,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.fields import STATUSES
-from transforms.law.parameters import Ints, LawFileError, texts
+from transforms.law.parameters import Ints, LawFileError, brackets_first, either, texts, where
 from transforms.law.tax import STANDARD, Assessment, Returns
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
@@ -57,15 +56,16 @@ _FLAGS = {"itemized": False, "credit_counts_aged": False}
 _OF_A_STATE = ("model", "base", "carryforward", "figures_of", *TEXTS)
 _MAY_HOLD = (*_OF_A_STATE, *_FLAGS, *_DOLLARS, *_RATES, *STATUSES)
 _MASSACHUSETTS = MODELS.index("massachusetts")
+_FEDERAL, _BY_CLASS, _LONG_TERM = (BASES.index(base) for base in BASES[1:])
 
 
-@dataclass(frozen=True)
-class Rules:
+class Rules(NamedTuple):
     """The rules of states: int64 arrays over (year, state, status), money in cents, rates in hundred-thousandths.
 
     `covered` is 0 where a state has no rules in a year, `figures_of` the year whose figures they are: one before the
     tax year where the state had not published its own. `tops` and `steps` (the rise of the rate at each) have one more
-    axis; `recapture` has two: from a taxable income on, what is recaptured whole and what is phased in (New York).
+    axis; `recapture` has two: from a taxable income on, what is recaptured whole and what is phased in (New York). `gather`
+    puts these axes first.
     """
 
     covered: Ints
@@ -132,37 +132,39 @@ def state_tax(returns: Returns, assessment: Assessment, state: Ints, book: Book 
         state: index of `BOOK.states`, or `NOWHERE`.
         book: the rules (the shipped ones).
     """
+    rules = rules_of(returns, state, book)
+    covered: Bools = rules.covered == 1
+    return StateTax(estimate(returns, assessment, rules), covered, covered & (rules.figures_of < returns.tax_year))
+
+
+def rules_of(returns: Returns, state: Ints, book: Book | None = None) -> Rules:
+    """The rules of each return's year, state and status, none `covered` where they are not known; see `state_tax`."""
     book = book or BOOK
     year = np.clip(returns.tax_year - book.years[0], 0, len(book.years) - 1)
     known = (returns.tax_year >= book.years[0]) & (returns.tax_year <= book.years[-1]) & (state != NOWHERE)
-    rules = _gather(book.rules, year, np.maximum(0, state), returns.status)
-    covered: Bools = known & (rules.covered == 1)
-    tax = _ordinary(returns, assessment, rules)
-    split = covered & (rules.model == _MASSACHUSETTS)
-    if np.any(split):
-        tax = np.where(split, _massachusetts(returns, assessment, rules), tax)
-    return StateTax(np.where(covered, tax, 0), covered, covered & (rules.figures_of < returns.tax_year))
+    place = year, np.maximum(0, state), returns.status
+    found = Rules(*(brackets_first(figures[place]) for figures in book.rules))
+    return found._replace(covered=where(known, found.covered, 0))
 
 
-def _gather(rules: Rules, year: Ints, state: Ints, status: Ints) -> Rules:
-    return Rules(**{field.name: getattr(rules, field.name)[year, state, status] for field in fields(Rules)})
+@either
+def estimate(returns: Returns, assessment: Assessment, rules: Rules) -> Ints:
+    """The state's tax in cents by its rules, 0 where it is not covered."""
+    split = rules.model == _MASSACHUSETTS
+    tax = where(split, _massachusetts(returns, assessment, rules), _ordinary(returns, assessment, rules))
+    found: Ints = where(rules.covered == 1, tax, 0)
+    return found
 
-
+@either
 def _ordinary(returns: Returns, a: Assessment, rules: Rules) -> Ints:
     """Brackets on what the state taxes, less deduction, exemption and exclusions; surtax, recapture, credit."""
     agi = a.agi - a.taxable_social_security * rules.social_security_exempt // RATE
-    base = np.choose(
-        rules.base,
-        [
-            agi,
-            np.maximum(0, a.taxable_income_signed - (a.agi - agi) + _added_back(a, rules)),
-            np.maximum(0, returns.ordinary)
-            + returns.qualified_dividends
-            + np.maximum(0, returns.short_term + returns.long_term),
-            np.maximum(0, a.line_15),
-        ],
-    )
-    deduction = np.where(
+    federal = np.maximum(0, a.taxable_income_signed - (a.agi - agi) + _added_back(a, rules))
+    gains = np.maximum(0, returns.short_term + returns.long_term)
+    by_class = np.maximum(0, returns.ordinary) + returns.qualified_dividends + gains
+    base = where(rules.base == _FEDERAL, federal, where(rules.base == _BY_CLASS, by_class, agi))
+    base = where(rules.base == _LONG_TERM, np.maximum(0, a.line_15), base)
+    deduction = where(
         (rules.itemized == 1) & (returns.deduction != STANDARD),
         np.maximum(rules.deduction, returns.deduction),
         rules.deduction,
@@ -171,22 +173,25 @@ def _ordinary(returns: Returns, a: Assessment, rules: Rules) -> Ints:
     units = _brackets(taxable, rules) + _recapture(taxable, agi, rules)
     after_credit = np.maximum(0, units - RATE * _credit(returns, a.agi, rules))
     surtax = rules.surtax_rate * np.maximum(0, taxable - rules.surtax_start)
-    tax: Ints = np.where(base <= rules.no_tax_to, 0, _cents(after_credit + surtax))
+    tax: Ints = where(base <= rules.no_tax_to, 0, _cents(after_credit + surtax))
     return tax
 
 
+@either
 def _added_back(a: Assessment, rules: Rules) -> Ints:
     """What the federal deduction is over a cap, for AGI above a limit (Colo. Rev. Stat. 39-22-104(3)(p.5), (p.7))."""
     over = np.maximum(0, a.deduction_taken - rules.federal_deduction_cap)
-    added: Ints = np.where(a.agi >= rules.federal_deduction_cap_above, over, 0)
+    added: Ints = where(a.agi >= rules.federal_deduction_cap_above, over, 0)
     return added
 
 
+@either
 def _exemption(returns: Returns, agi: Ints, rules: Rules) -> Ints:
-    exemption: Ints = np.where(agi <= rules.exemption_limit, rules.exemption + returns.aged * rules.aged_exemption, 0)
+    exemption: Ints = where(agi <= rules.exemption_limit, rules.exemption + returns.aged * rules.aged_exemption, 0)
     return exemption
 
 
+@either
 def _excluded(returns: Returns, a: Assessment, rules: Rules) -> Ints:
     """The part of net capital gain (IRC 1222(11): what federal income includes) and qualified dividends not taxed."""
     gain = np.maximum(0, np.minimum(a.line_15, a.line_16))
@@ -196,38 +201,41 @@ def _excluded(returns: Returns, a: Assessment, rules: Rules) -> Ints:
     return excluded
 
 
+@either
 def _brackets(taxable: Ints, rules: Rules) -> Ints:
     """Cents times hundred-thousandths."""
     tax = rules.first_rate * taxable
     for bracket in range(MOST_BRACKETS):
-        tax += rules.steps[:, bracket] * np.maximum(0, taxable - rules.tops[:, bracket])
+        tax = tax + rules.steps[bracket] * np.maximum(0, taxable - rules.tops[bracket])
     return tax
 
 
+@either
 def _recapture(taxable: Ints, agi: Ints, rules: Rules) -> Ints:
     """The benefit of the lower brackets, taken back (N.Y. Tax Law 601(d)-(d-4)): above 25 million the top rate on all.
 
     Between, what lower brackets gave is taken back whole and what the last one gave by the part of 50,000 that AGI is
     over the start of the bracket (at least 107,650).
     """
-    if not np.any(rules.recapture_start < FAR):
-        return np.zeros_like(taxable)
-    start, whole, phased = (np.zeros_like(taxable) for _ in range(3))
+    start = whole = phased = 0 * taxable
     for step in range(MOST_RECAPTURES):
-        here = taxable >= rules.recapture[:, step, 0]
-        start = np.where(here, rules.recapture[:, step, 0], start)
-        whole = np.where(here, rules.recapture[:, step, 1], whole)
-        phased = np.where(here, rules.recapture[:, step, 2], phased)
+        here = taxable >= rules.recapture[step, 0]
+        start = where(here, rules.recapture[step, 0], start)
+        whole = where(here, rules.recapture[step, 1], whole)
+        phased = where(here, rules.recapture[step, 2], phased)
     over = np.maximum(0, agi - np.maximum(start, rules.recapture_start))
     length = np.maximum(1, rules.recapture_length)
     part = phased * np.minimum(over, length) * RATE // length
-    general = np.where(over > 0, RATE * whole + part, 0)
-    top_rate = rules.first_rate + rules.steps.sum(axis=1)
+    general = where(over > 0, RATE * whole + part, 0)
+    top_rate = rules.first_rate
+    for bracket in range(MOST_BRACKETS):
+        top_rate = top_rate + rules.steps[bracket]
     flat = top_rate * taxable - _brackets(taxable, rules)
-    taken: Ints = np.where(agi > rules.top_recaptured_above, flat, general)
+    taken: Ints = where(agi > rules.top_recaptured_above, flat, general)
     return taken
 
 
+@either
 def _credit(returns: Returns, federal_agi: Ints, rules: Rules) -> Ints:
     """Exemption credits, each lowered for every step of federal AGI begun above the start (Cal. R&TC 17054, 17054.1)."""
     over = np.maximum(0, federal_agi - rules.credit_phase_out_start)
@@ -237,6 +245,7 @@ def _credit(returns: Returns, federal_agi: Ints, rules: Rules) -> Ints:
     return credit
 
 
+@either
 def _massachusetts(returns: Returns, a: Assessment, rules: Rules) -> Ints:
     """Form 1 with Schedules B and D (M.G.L. c. 62 ss. 2, 3, 4): short-term gains, long-term gains, the rest.
 
@@ -253,25 +262,25 @@ def _massachusetts(returns: Returns, a: Assessment, rules: Rules) -> Ints:
     crossed = np.minimum(long_loss, short_gain)
     long_used = np.minimum(long_loss - crossed, room - short_used)
     long_net = np.maximum(0, long_gain - (short_loss - short_used))
-    collectible = np.clip(returns.gain_28, 0, long_net)
-    parts = [
+    collectible = np.minimum(np.maximum(0, returns.gain_28), long_net)
+    parts = (
         (rest, rules.first_rate),
         (interest - short_used - long_used, rules.first_rate),
         (short_gain - crossed + collectible // 2, rules.short_term_rate),
         (long_net - collectible, rules.long_term_rate),
-    ]
+    )
     left = rules.exemption + returns.aged * rules.aged_exemption
-    units, total = np.zeros_like(left), np.zeros_like(left)
+    units = total = gross = 0 * left
     for amount, rate in parts:
         taxed = np.maximum(0, amount - left)
         left = np.maximum(0, left - amount)
-        units, total = units + rate * taxed, total + taxed
-    units += rules.surtax_rate * np.maximum(0, total - rules.surtax_start)
-    gross = sum(amount for amount, _ in parts)
-    tax: Ints = np.where(gross <= rules.no_tax_to, 0, _cents(units))
+        units, total, gross = units + rate * taxed, total + taxed, gross + amount
+    units = units + rules.surtax_rate * np.maximum(0, total - rules.surtax_start)
+    tax: Ints = where(gross <= rules.no_tax_to, 0, _cents(units))
     return tax
 
 
+@either
 def _cents(units: Ints) -> Ints:
     cents: Ints = (units + RATE // 2) // RATE
     return cents
@@ -293,8 +302,8 @@ def read_book(files: Mapping[str, str]) -> Book:
     states = tuple(sorted({state for year in by_year.values() for state in year}))
     table = [[[_cell(by_year[y].get(s, {}), status) for status in STATUSES] for s in states] for y in sorted(by_year)]
     rules = {
-        field.name: np.array([[[cell[field.name] for cell in row] for row in of] for of in table], dtype=np.int64)
-        for field in fields(Rules)
+        name: np.array([[[cell[name] for cell in row] for row in of] for of in table], dtype=np.int64)
+        for name in Rules._fields
     }
     notes = {(y, s): {name: of[name] for name in TEXTS} for y, year in by_year.items() for s, of in year.items()}
     return Book(range(numbers[0], numbers[-1] + 1), states, Rules(**rules), notes)

@@ -7,14 +7,12 @@ are applied in exact integers (a quarter cent times a thousandth) and each tax i
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
 
 from schemas.fields import STATUSES
-from transforms.law.parameters import Ints, Parameters, lookup
+from transforms.law.parameters import Ints, Parameters, either, lookup, where
 from transforms.law.rates import QUARTERS, half_up, minimum_rates, preferential, rate_schedule, to_cents
 from transforms.law.worksheets import ScheduleDLines, capital_loss_carryover, schedule_d
 
@@ -26,8 +24,7 @@ AMOUNT_LIMIT = 10**14
 _MFS = STATUSES.index("mfs")
 
 
-@dataclass(frozen=True)
-class Returns:
+class Returns(NamedTuple):
     """What the tax of each return depends on: int64 arrays of one length, money in cents.
 
     `status` is an index of `schemas.fields.STATUSES`. `ordinary` is all other income that is not capital gain,
@@ -59,8 +56,7 @@ class Returns:
     social_security: Ints
 
 
-@dataclass(frozen=True)
-class Assessment:
+class Assessment(NamedTuple):
     """What comes out for each return: int64 arrays, cents.
 
     `line_6` to `line_21` are of Schedule D (see `ScheduleDLines`: `line_21` is the amount on Form 1040, a loss
@@ -155,7 +151,12 @@ def assess(returns: Returns) -> Assessment:
         OverflowError: an amount is beyond `AMOUNT_LIMIT`.
     """
     _refuse_huge(returns)
-    law = lookup(returns.tax_year, returns.status)
+    return assessed(returns, lookup(returns.tax_year, returns.status))
+
+
+@either
+def assessed(returns: Returns, law: Parameters) -> Assessment:
+    """`assess` with the figures of each return, whose amounts are within `AMOUNT_LIMIT`."""
     lines = schedule_d(
         returns.short_term,
         returns.long_term,
@@ -169,21 +170,29 @@ def assess(returns: Returns) -> Assessment:
     benefits = taxable_social_security(returns.social_security, other, law)
     agi = other + benefits
     standard = returns.deduction == STANDARD
-    deduction = np.where(standard, law.standard_deduction + returns.aged * law.aged_addition, returns.deduction)
+    deduction = where(standard, law.standard_deduction + returns.aged * law.aged_addition, returns.deduction)
     senior = senior_deduction(agi, returns.aged, law)
     exempt = exemption_deduction(agi, returns.exemptions, law)
     signed = agi - deduction - exempt - senior
     taxable = np.maximum(0, signed)
     gains = gain_tax(taxable, returns.qualified_dividends, lines, law)
-    before = signed + exempt + senior + np.where(standard, deduction, 0)
+    before = signed + exempt + senior + where(standard, deduction, 0)
     minimum = minimum_tax(before, returns.status, lines.line_19, gains, law)
     investment = np.maximum(0, returns.nii + returns.qualified_dividends + lines.line_21)
-    niit = to_cents(QUARTERS * law.niit_rate * np.clip(agi - law.niit_threshold, 0, investment))
+    over = np.minimum(np.maximum(0, agi - law.niit_threshold), investment)
+    niit = to_cents(QUARTERS * law.niit_rate * over)
     regular_tax = to_cents(gains.line_47)
     amt = to_cents(np.maximum(0, minimum.line_7 - gains.line_47))
     carry = capital_loss_carryover(signed + exempt + senior, lines.line_7, lines.line_15, lines.line_21)
     return Assessment(
-        **lines._asdict(),
+        line_6=lines.line_6,
+        line_7=lines.line_7,
+        line_14=lines.line_14,
+        line_15=lines.line_15,
+        line_16=lines.line_16,
+        line_18=lines.line_18,
+        line_19=lines.line_19,
+        line_21=lines.line_21,
         taxable_social_security=benefits,
         agi=agi,
         deduction_taken=deduction,
@@ -206,6 +215,7 @@ def assess(returns: Returns) -> Assessment:
     )
 
 
+@either
 def taxable_social_security(benefits: Ints, other_income: Ints, law: Parameters) -> Ints:
     """The benefits that are income, in cents (IRC 86; Social Security Benefits Worksheet, Form 1040 line 6b).
 
@@ -220,6 +230,7 @@ def taxable_social_security(benefits: Ints, other_income: Ints, law: Parameters)
     return half_up(np.minimum(lower + upper // 100 * 85, 850 * benefits), 1000)
 
 
+@either
 def senior_deduction(agi: Ints, aged: Ints, law: Parameters) -> Ints:
     """The deduction of 2025-2028 for people of 65 and over, in cents (IRC 151(d)(5)(C); Schedule 1-A, lines 31-37).
 
@@ -230,6 +241,7 @@ def senior_deduction(agi: Ints, aged: Ints, law: Parameters) -> Ints:
     return aged * each
 
 
+@either
 def exemption_deduction(agi: Ints, exemptions: Ints, law: Parameters) -> Ints:
     """What the personal exemptions of 2013-2017 take, in cents (IRC 151(d); Deduction for Exemptions Worksheet).
 
@@ -243,23 +255,17 @@ def exemption_deduction(agi: Ints, exemptions: Ints, law: Parameters) -> Ints:
 
 
 def _refuse_huge(returns: Returns) -> None:
-    for field in fields(Returns):
-        amounts = getattr(returns, field.name)
+    for name, amounts in returns._asdict().items():
         if np.any((amounts > AMOUNT_LIMIT) | (amounts < -AMOUNT_LIMIT)):
-            raise OverflowError(f"{field.name}: an amount beyond {AMOUNT_LIMIT} cents")
+            raise OverflowError(f"{name}: an amount beyond {AMOUNT_LIMIT} cents")
 
 
-def gain_tax(
-    taxable: Ints,
-    dividends: Ints,
-    lines: ScheduleDLines,
-    law: Parameters,
-    tax_of: Callable[[Ints, Parameters], Ints] = rate_schedule,
-) -> GainTax:
+@either
+def gain_tax(taxable: Ints, dividends: Ints, lines: ScheduleDLines, law: Parameters) -> GainTax:
     """Regular tax by the Schedule D Tax Worksheet, in its own line numbers (Instructions Schedule D; IRC 1(h)).
 
-    Where lines 18 and 19 of Schedule D are zero it is the Qualified Dividends and Capital Gain Tax Worksheet. `tax_of`
-    is the tax on lines 21 and 1: the rate schedule, or the Tax Table.
+    Where lines 18 and 19 of Schedule D are zero it is the Qualified Dividends and Capital Gain Tax Worksheet. The tax on
+    lines 21 and 1 is by the rate schedule.
     """
     l1 = QUARTERS * taxable
     l9 = QUARTERS * np.maximum(0, np.minimum(lines.line_15, lines.line_16))
@@ -280,16 +286,17 @@ def gain_tax(
     l35 = np.minimum(l9, QUARTERS * lines.line_19)
     l39 = np.maximum(0, l35 - np.maximum(0, l10 + l21 - l1))
     l42 = l1 - (l21 + l22 + l30 + l33 + l39)
-    l44 = tax_of(l21, law)
+    l44 = rate_schedule(l21, law)
     groups = preferential(law.gain_rates, l22, l30, l33)
     l45 = groups + law.unrecaptured_1250_rate * l39 + law.collectibles_rate * l42 + l44
-    l46 = tax_of(l1, law)
+    l46 = rate_schedule(l1, law)
     l47 = np.minimum(l45, l46)
     return GainTax(
         l9, l10, l13, l14, l17, l18, l20, l21, l22, l23, l29, l30, l33, l35, l39, l42, l44, l45, l46, l47
     )  # fmt: skip
 
 
+@either
 def minimum_tax(income: Ints, status: Ints, line_19: Ints, gains: GainTax, law: Parameters) -> MinimumTax:
     """The tentative minimum tax (Form 6251, its own line numbers; IRC 55).
 
@@ -301,13 +308,14 @@ def minimum_tax(income: Ints, status: Ints, line_19: Ints, gains: GainTax, law: 
     rate = law.amt_exemption_phase_out_rate
     gone = law.amt_exemption_phase_out_start + law.amt_exemption * 1000 // rate
     added = np.minimum(QUARTERS * law.amt_exemption, np.maximum(0, income - gone) * (QUARTERS * rate // 1000))
-    line_4 = QUARTERS * income + np.where(status == _MFS, added, 0)
+    line_4 = QUARTERS * income + where(status == _MFS, added, 0)
     excess = np.maximum(0, line_4 - QUARTERS * law.amt_exemption_phase_out_start)
     line_5 = np.maximum(0, QUARTERS * law.amt_exemption - excess * rate // 1000)
     line_6 = np.maximum(0, line_4 - line_5)
     return _minimum_gain_tax(line_4, line_5, line_6, line_19, gains, law)
 
 
+@either
 def _minimum_gain_tax(
     line_4: Ints, line_5: Ints, l12: Ints, schedule_d_19: Ints, gains: GainTax, law: Parameters
 ) -> MinimumTax:

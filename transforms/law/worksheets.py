@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from transforms.law.parameters import Ints
+from transforms.law.parameters import Ints, either, where
 
 
 class ScheduleDLines(NamedTuple):
@@ -44,6 +44,7 @@ class CarryoverLines(NamedTuple):
     line_13: Ints
 
 
+@either
 def schedule_d(
     short_term: Ints,
     long_term: Ints,
@@ -73,12 +74,13 @@ def schedule_d(
         line_14=line_14,
         line_15=line_15,
         line_16=line_16,
-        line_18=np.where(both_gains, line_18, 0),
-        line_19=np.where(both_gains, line_19, 0),
+        line_18=where(both_gains, line_18, 0),
+        line_19=where(both_gains, line_19, 0),
         line_21=np.maximum(line_16, -capital_loss_limit),
     )
 
 
+@either
 def capital_loss_carryover(adjusted_line_15: Ints, line_7: Ints, line_15: Ints, line_21: Ints) -> CarryoverLines:
     """The worksheet for lines 6 and 14 of next year's Schedule D (Instructions Schedule D; IRC 1212(b)); in cents.
 
@@ -90,11 +92,11 @@ def capital_loss_carryover(adjusted_line_15: Ints, line_7: Ints, line_15: Ints, 
     line_3 = np.maximum(0, adjusted_line_15 + line_2)
     line_4 = np.minimum(line_2, line_3)
     line_5 = np.maximum(0, -line_7)
-    line_6 = np.where(line_5 > 0, np.maximum(0, line_15), 0)
-    short_used = np.where(line_5 > 0, line_4 + line_6, 0)
+    line_6 = where(line_5 > 0, np.maximum(0, line_15), 0)
+    short_used = where(line_5 > 0, line_4 + line_6, 0)
     line_9 = np.maximum(0, -line_15)
-    line_10 = np.where(line_9 > 0, np.maximum(0, line_7), 0)
-    line_11 = np.where(line_9 > 0, np.maximum(0, line_4 - line_5), 0)
+    line_10 = where(line_9 > 0, np.maximum(0, line_7), 0)
+    line_11 = where(line_9 > 0, np.maximum(0, line_4 - line_5), 0)
     line_12 = line_10 + line_11
     return CarryoverLines(
         line_1=adjusted_line_15,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from fractions import Fraction
 
 import numpy as np
@@ -48,7 +47,7 @@ def random_rows(year, count):
     )
 
 
-NAMES = [field.name for field in fields(Returns)]
+NAMES = list(Returns._fields)
 COMPARED = (
     "line_7", "line_15", "line_16", "line_21", "exemption_deduction", "taxable_income_signed", "regular_tax", "amt",
     "niit", "deduction_used", "short_term_out", "long_term_out",

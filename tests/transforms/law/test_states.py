@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -161,7 +160,7 @@ def test_more_loss_never_raises_a_state_tax(year):
     given = random_rows(year, 300)
 
     for character in ("short_term", "long_term"):
-        less = replace(given, **{character: getattr(given, character) - 777_77})
+        less = given._replace(**{character: getattr(given, character) - 777_77})
         before, after = assess(given), assess(less)
         for index in range(len(BOOK.states)):
             where = np.full(300, index)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from fractions import Fraction
 
 import numpy as np
@@ -15,7 +14,7 @@ from transforms.law.lines import return_ready
 from transforms.law.parameters import YEARS, YearMissingError
 from transforms.law.tax import AMOUNT_LIMIT, STANDARD, Returns, assess
 
-ZERO = {field.name: 0 for field in fields(Returns)} | {"deduction": STANDARD, "exemptions": 1}
+ZERO = dict.fromkeys(Returns._fields, 0) | {"deduction": STANDARD, "exemptions": 1}
 
 
 def returns(*rows):
@@ -32,7 +31,7 @@ def returns(*rows):
 def assessed(year, status, **amounts):
     """One return; dollars in, dollars out."""
     assessment = assess(returns((year, status, amounts)))
-    return {name: Fraction(int(values[0]), 100) for name, values in vars(assessment).items()}
+    return {name: Fraction(int(values[0]), 100) for name, values in assessment._asdict().items()}
 
 
 def total(year, status, **amounts):
@@ -275,7 +274,7 @@ def test_a_year_without_law_and_an_absurd_amount_are_refused():
     with pytest.raises(YearMissingError):
         assessed(2027, "single", ordinary=1)
     with pytest.raises(OverflowError, match="ordinary"):
-        assess(replace(returns((2025, "single", {})), ordinary=np.array([AMOUNT_LIMIT + 1])))
+        assess(returns((2025, "single", {}))._replace(ordinary=np.array([AMOUNT_LIMIT + 1])))
 
 
 def test_the_largest_amounts_stay_exact():
@@ -320,7 +319,7 @@ def test_more_loss_never_raises_the_tax(year, character):
     basis, and the credits and subsidies that are not in this computation.
     """
     given = random_rows(year, 1_000)
-    lower = replace(given, **{character: getattr(given, character) - 777_77})
+    lower = given._replace(**{character: getattr(given, character) - 777_77})
     before, after = assess(given), assess(lower)
     assert np.all(after.federal_tax <= before.federal_tax)
     table = return_ready(lower, after).federal_tax_table - return_ready(given, before).federal_tax_table
