@@ -61,7 +61,7 @@ def solve(lots: Lots, cells: Cells, known: float, seconds: float = SECONDS) -> S
     summing to that cell's binary; so the benefit is the same mean of the corners' benefits. Parts of a chain: a lot
     may be begun only when the one before it is sold whole.
     """
-    if not cells.problem.size:
+    if not cells.short.size:
         return Solved(None, known)
     model = _Solver()  # type: ignore[no-untyped-call]
     for option, value in (("threads", 1), ("time_limit", seconds), ("mip_rel_gap", 0.0)):
@@ -84,9 +84,9 @@ def solve(lots: Lots, cells: Cells, known: float, seconds: float = SECONDS) -> S
 
 
 def _in_one_cell(model: highspy.Highs, lots: Lots, cells: Cells, parts: list[highspy.highs.highs_var]) -> object:
-    corners = list(zip(*(field.ravel().tolist() for field in cells.corners), strict=True))
+    corners = list(zip(*(field.ravel().tolist() for field in cells), strict=True))
     weights = [model.addVariable(lb=0.0, ub=1.0) for _ in corners]
-    chosen = [model.addBinary() for _ in range(cells.problem.size)]
+    chosen = [model.addBinary() for _ in range(len(cells.short))]
     model.addConstr(sum(chosen) == 1)
     for cell, one in enumerate(chosen):
         model.addConstr(sum(weights[3 * cell : 3 * cell + 3]) == one)

@@ -21,12 +21,12 @@ import polars as pl
 from schemas.fields import QUANTITY
 from schemas.inputs import FirmSettings, PlatformCost
 from transforms import forced
-from transforms.cells import NOISE, Benefit, Costs, Domain, Floats, Found, maximise
+from transforms.cells import NOISE, Costs, Domain, Floats, Problems, maximise
 from transforms.exact import from_ints, share, to_ints
 from transforms.law.parameters import Ints, lookup
 from transforms.law.states import NOWHERE, state_tax
 from transforms.returns import to_returns
-from transforms.valuation import Outlook, Sales, Worth, benefit, evaluate, later_year, outlook
+from transforms.valuation import Outlook, Sales, Worth, evaluate, later_year, outlook
 
 BATCH = 1_000
 """Returns searched together."""
@@ -254,6 +254,11 @@ class _Problems(NamedTuple):
     sums: dict[str, Ints]
     taken: list[tuple[str, ...]]
 
+    def apart(self) -> Problems:
+        """As the search takes them."""
+        names = ("short", "long", "collectible", "given_up", "collectible_given_up")
+        return Problems(self.row, *(self.sums[name] for name in names))
+
 
 def _free(lots: pl.DataFrame, tonight: Tonight) -> Plan:
     """Lots free to choose; where some move more than the nets in part, also as if they did not, and what is near."""
@@ -314,7 +319,7 @@ def _enumerated(lots: pl.DataFrame, tonight: Tonight) -> Plan:
     some = lots.filter(pl.col("short") + pl.col("long") != 0)
     apart = pl.col("is_special") & pl.col("tried")
     costs, ordered = _curves(some.filter(~apart), problems.row)
-    found, _ = maximise(_domain(costs, problems, tonight), _benefit(problems, tonight), costs)
+    found = maximise(_domain(costs, problems, tonight), problems.apart(), costs, tonight.outlook)
     extra = problems.sums["cost"].astype(np.float64)
     value = found.value - extra
     best: dict[int, int] = {}
@@ -358,25 +363,6 @@ def _variants(lots: pl.DataFrame) -> _Problems:
 def _cents(amount: int, name: str) -> int:
     divisor = _CENT * _MILLION if name == "cost" else _CENT
     return (2 * amount + divisor) // (2 * divisor)
-
-
-def _benefit(problems: _Problems, tonight: Tonight) -> Benefit:
-    def of(problem: Ints, short: Ints, long: Ints, given_up: Ints) -> Ints:
-        sums = {name: amounts[problem] for name, amounts in problems.sums.items()}
-        return benefit(
-            tonight.outlook,
-            Sales(
-                row=problems.row[problem],
-                short_loss=short + sums["short"],
-                long_loss=long + sums["long"],
-                collectible_loss=sums["collectible"],
-                basis_given_up=given_up + sums["given_up"],
-                trading_cost=np.zeros_like(short),
-                collectible_given_up=sums["collectible_given_up"],
-            ),
-        )
-
-    return of
 
 
 def _curves(lots: pl.DataFrame, rows: Ints) -> tuple[Costs, pl.DataFrame]:
@@ -511,9 +497,8 @@ def _programmed(lots: pl.DataFrame, tonight: Tonight, known: float) -> tuple[pl.
     nothing = np.zeros(1, np.int64)
     problem = _Problems(lots["row"].head(1).to_numpy(), dict.fromkeys(SUMS, nothing), [()])
     costs, _ = _curves(lots.filter(pl.col("short") + pl.col("long") != 0), problem.row)
-    start = Found(nothing.copy(), nothing.copy(), np.array([known]), np.array([known]))
-    found, cells = maximise(_domain(costs, problem, tonight), _benefit(problem, tonight), costs, start)
-    solved = forced.solve(_forced_lots(lots), cells, known)
+    found = maximise(_domain(costs, problem, tonight), problem.apart(), costs, tonight.outlook, np.array([known]))
+    solved = forced.solve(_forced_lots(lots), found.cells[0], known)
     bound = max(known, float(found.bound[0]), solved.bound)
     if solved.parts is None:
         return _no_parts(lots), bound

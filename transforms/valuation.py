@@ -14,7 +14,7 @@ from transforms import valuation_kernel as kernel
 from transforms.law.parameters import Ints, lookup
 from transforms.law.states import NOWHERE, rules_of, state_tax
 from transforms.law.tax import AMOUNT_LIMIT, Assessment, Returns, assess
-from transforms.valuation_kernel import BASIS_POINTS, FOUND, Records, Scene, Terms, a_year_earlier, half_up, in_cents
+from transforms.valuation_kernel import BASIS_POINTS, FOUND, Records, Scene, Terms, a_year_earlier, in_cents
 
 CHUNK = 5_000
 """Sets that a thread takes at a time."""
@@ -165,10 +165,10 @@ def evaluate(view: Outlook, sales: Sales) -> Worth:
         OverflowError: an amount is beyond `AMOUNT_LIMIT`.
     """
     row, before = sales.row, view.before
-    found = _found(view, sales, whole=True)
+    found = _found(view, sales)
     tax_after = found["regular"] + found["amt"] + found["niit"]
     state_saved = view.state_before[row] - found["state"]
-    restarted = _restarted(view, found)
+    restarted: Ints = kernel.restarted(found["later"], found["early"], _points(view.settings.early_sale_chance))
     return Worth(
         tax_before=before.federal_tax[row],
         tax_after=tax_after,
@@ -189,21 +189,17 @@ def evaluate(view: Outlook, sales: Sales) -> Worth:
     )
 
 
-def benefit(view: Outlook, sales: Sales) -> Ints:
-    """`Worth.net_benefit` before the trading cost, alone and so in half the time."""
-    found = _found(view, sales, whole=False)
-    now = found["regular"] + found["amt"] + found["niit"] + found["state"]
-    saved: Ints = (view.before.federal_tax + view.state_before)[sales.row] - now
-    return saved + found["later"] - _restarted(view, found)
-
-
-def _found(view: Outlook, sales: Sales, *, whole: bool) -> Records:
-    """What the kernel finds (`FOUND`), by as many threads as the machine has; the same on any number."""
-    _refuse_huge(view, sales)
-    settings = view.settings
-    terms = Terms(
+def terms_of(settings: FirmSettings, *, whole: bool) -> Terms:
+    """The firm's assumptions in whole numbers; see `Terms`."""
+    return Terms(
         max(1, settings.holding_years), _points(settings.early_sale_chance), _points(settings.discount_rate), int(whole)
     )  # fmt: skip
+
+
+def _found(view: Outlook, sales: Sales) -> Records:
+    """What the kernel finds (`FOUND`), by as many threads as the machine has; the same on any number."""
+    _refuse_huge(view, sales)
+    terms = terms_of(view.settings, whole=True)
     given, out = kernel.records(sales), np.zeros(sales.row.size, FOUND)
     parts = [slice(start, start + CHUNK) for start in range(0, given.size, CHUNK)]
     if len(parts) < 2:
@@ -224,12 +220,6 @@ def _refuse_huge(view: Outlook, sales: Sales) -> None:
     )
     if any(np.any(np.abs(amounts) > AMOUNT_LIMIT) for amounts in moved):
         raise OverflowError(f"sales that move an amount beyond {AMOUNT_LIMIT} cents")
-
-
-def _restarted(view: Outlook, found: Records) -> Ints:
-    points = _points(view.settings.early_sale_chance)
-    cost: Ints = half_up((found["later"] - found["early"]) * points, BASIS_POINTS)
-    return cost if points else np.zeros_like(cost)
 
 
 def present_value(amounts: list[Ints], rate: Decimal) -> Ints:

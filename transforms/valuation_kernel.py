@@ -21,7 +21,7 @@ from transforms.law.tax import Returns, assessed
 Records: TypeAlias = npt.NDArray[Any]
 """An array of records of int64: one field a column."""
 
-compiled = njit(nogil=True, error_model="numpy")
+compiled = njit(nogil=True, error_model="numpy", _nrt=False)
 
 BASIS_POINTS = 10_000
 _MILLS = 1000  # present values are carried in thousandths of a cent
@@ -63,6 +63,17 @@ class Year(NamedTuple):
     state: Any
     short_out: Any
     long_out: Any
+
+
+class Sale(NamedTuple):
+    """One of `valuation.Sales`, without its trading cost."""
+
+    row: Any
+    short_loss: Any
+    long_loss: Any
+    collectible_loss: Any
+    basis_given_up: Any
+    collectible_given_up: Any
 
 
 class Found(NamedTuple):
@@ -113,6 +124,12 @@ def a_year_earlier(value: Any, amount: Any, points: Any) -> Any:
 def in_cents(value: Any) -> Any:
     """Thousandths of a cent in cents, halves away from zero."""
     return half_up(value, _MILLS)
+
+
+@either
+def restarted(later: Any, early: Any, chance: Any) -> Any:
+    """The cost of a holding period that begins anew, cents: what an early sale loses, times its chance."""
+    return half_up((later - early) * chance, BASIS_POINTS) * (chance > 0)
 
 
 @compiled
@@ -220,6 +237,14 @@ def _found(scene: Any, sale: Any, terms: Any, saved: Ints) -> Any:
     )  # fmt: skip
 
 
+@compiled
+def benefit_of(scene: Any, sale: Any, terms: Any, saved: Ints) -> Any:
+    """`valuation.Worth.net_benefit` of one set of sales before the trading cost."""
+    found = _found(scene, sale, terms, saved)
+    before = _total(scene.before[sale.row])
+    return before - _total(found) + found.later - restarted(found.later, found.early, terms.early)
+
+
 def _entry(sources: str) -> Callable[[Scene, Records, Terms, Records], None]:
     """The way in. Numba keeps what it compiled by this file and by what a function encloses: so by all `sources`."""
 
@@ -235,13 +260,13 @@ def _entry(sources: str) -> Callable[[Scene, Records, Terms, Records], None]:
     return value  # type: ignore[no-any-return]
 
 
-def _sources() -> str:
-    """A digest of the files that are compiled here."""
+def digest(*more: str) -> str:
+    """Of the files that are compiled here, and more of this package's."""
     folder = resources.files("transforms")
-    law = sorted((file for file in folder.joinpath("law").iterdir() if file.name.endswith(".py")), key=lambda file: file.name)
-    files = [folder.joinpath("valuation_kernel.py"), *law]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    law = sorted(file.name for file in folder.joinpath("law").iterdir() if file.name.endswith(".py"))
+    files = ["valuation_kernel.py", *more, *(f"law/{name}" for name in law)]
+    return hashlib.sha256(b"".join(folder.joinpath(name).read_bytes() for name in files)).hexdigest()
 
 
-value = _entry(_sources())
+value = _entry(digest())
 """(scene, sales, terms, out): for each record of `valuation.Sales` its `FOUND`."""
