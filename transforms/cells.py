@@ -20,14 +20,14 @@ from numba import njit
 
 from transforms.law.parameters import Ints
 from transforms.valuation import Outlook, terms_of
-from transforms.valuation_kernel import Sale, Scene, Terms, benefit_of, compiled, digest
+from transforms.valuation_kernel import Sale, benefit_of, compiled, digest
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Bools: TypeAlias = npt.NDArray[np.bool_]
 
 NOISE = 10
 """Cents: a dozen taxes, each rounded to cents, make a benefit; so much off a straight line is no bend."""
-MOST_CELLS = 1_000
+MOST_CELLS = 4_000
 """Cells looked at for one problem; what is then left open counts in the gap."""
 SMALLEST = 50
 """Cents: an edge that is not cut any more."""
@@ -44,6 +44,9 @@ _DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, -1), (-1, 1), (1, 1), (-1, 
 _HALVINGS = 48
 """Of an edge, in search of its highest point: down to a part of a cent."""
 PROBLEMS_A_TASK = 16
+
+listed = njit(nogil=True, error_model="numpy")
+"""As `compiled`, for what keeps lists."""
 
 
 class Costs(NamedTuple):
@@ -451,122 +454,144 @@ def _tidied(case: Any, best: Any, ends: Any, domain: Any) -> Any:
     return best
 
 
+@listed
+def _add(case: Any, forced: Any, best: Any, known: Any, a: Any, b: Any, c: Any, cells: Any, heap: Any) -> Any:
+    """Try the corners of a new cell, and keep it if it could hold something better."""
+    if _longest(a, b, c) == 0:
+        return best
+    if not forced:
+        best = _tried(case, _tried(case, _tried(case, best, a), b), c)
+    most = min(known, _most(case, a, b, c))
+    if most > best.value + 1:
+        heapq.heappush(heap, (-most, len(cells)))
+        cells.append((a, b, c))
+    return best
+
+
+@listed
+def _first_cells(case: Any, forced: Any, best: Any, domain: Any, cells: Any, heap: Any) -> Any:
+    """The rectangles between the coordinates, each in two along the line of equal total loss."""
+    shorts, longs = domain.short[case.problem], domain.long[case.problem]
+    for i in range(shorts.size - 1):
+        for j in range(longs.size - 1):
+            # of a problem with one kind of loss the rectangles are segments, and those of the first column count
+            wide = shorts[i + 1] > shorts[i] or (shorts[0] == shorts[-1] and i == 0)
+            high = longs[j + 1] > longs[j] or (longs[0] == longs[-1] and j == 0)
+            if not (wide and high):
+                continue
+            low, right = _at(case, shorts[i], longs[j]), _at(case, shorts[i + 1], longs[j])
+            up = _at(case, shorts[i], longs[j + 1])
+            best = _add(case, forced, best, np.inf, low, right, up, cells, heap)
+            if shorts[i + 1] > shorts[i] and longs[j + 1] > longs[j]:
+                corner = _at(case, shorts[i + 1], longs[j + 1])
+                best = _add(case, forced, best, np.inf, corner, right, up, cells, heap)
+    return best
+
+
+@listed
+def _cut(case: Any, forced: Any, best: Any, most: Any, cell: Any, probes: Any, cells: Any, heap: Any) -> Any:
+    """A cell cut where its edges bend: across two edges, from one to its opposite corner, or from its middle."""
+    bends, places = probes.bends, probes.places
+    bent = (bends[0] > NOISE) + (bends[1] > NOISE) + (bends[2] > NOISE)
+    if bent == 0:
+        middle = _middle(case, cell[0], cell[1], cell[2])
+        for edge in range(3):
+            best = _add(case, forced, best, most, cell[edge], cell[(edge + 1) % 3], middle, cells, heap)
+        return best
+    if bent == 1:
+        edge = 0 if bends[0] > NOISE else (1 if bends[1] > NOISE else 2)
+        one, other, apex = cell[edge], cell[(edge + 1) % 3], cell[(edge + 2) % 3]
+        point = _between(case, one, other, places[edge])[0]
+        best = _add(case, forced, best, most, one, point, apex, cells, heap)
+        return _add(case, forced, best, most, point, other, apex, cells, heap)
+    # through the two edges that bend most: their common corner, and the four-sided rest in two
+    least = 0 if bends[0] <= bends[1] and bends[0] <= bends[2] else (1 if bends[1] <= bends[2] else 2)
+    start = (least + 2) % 3
+    apex, right, left = cell[start], cell[(start + 1) % 3], cell[(start + 2) % 3]
+    p = _between(case, apex, right, places[start])[0]
+    q = _between(case, left, apex, places[(start + 2) % 3])[0]
+    best = _add(case, forced, best, most, apex, p, q, cells, heap)
+    best = _add(case, forced, best, most, p, right, left, cells, heap)
+    if p.short != q.short or p.long != q.long:
+        best = _add(case, forced, best, most, p, left, q, cells, heap)
+    return best
+
+
+@listed
+def _looked_into(case: Any, forced: Any, best: Any, most: Any, cell: Any, cells: Any, heap: Any, left: Any) -> Any:
+    """The best so far after a cell that could hold `most`: taken as linear, cut, or (`forced`) `left` to who asks."""
+    a, b, c = cell
+    probes = _probes(case, a, b, c)
+    top = max(a.benefit, b.benefit, c.benefit) - _least_cost(case, a, b, c)
+    most = min(most, top + BENT * probes.off + NOISE)
+    if probes.off > NOISE and _longest(a, b, c) > SMALLEST:
+        return _cut(case, forced, best, most, cell, probes, cells, heap) if most > best.value + 1 else best
+    if top + NOISE <= best.value:
+        return best
+    if forced:
+        left.append(cell)
+        return best
+    return _best_of_linear(case, a, b, c, best)
+
+
+@listed
+def _explored(case: Any, forced: Any, best: Any, domain: Any, left: Any) -> Any:
+    """The most promising cell first, until none could hold something better; and what those never looked into could."""
+    cells, heap = [left.pop()], [(0.0, 0)]  # so that numba knows what they hold
+    cells.clear()
+    heap.clear()
+    best, bound = _first_cells(case, forced, best, domain, cells, heap), -np.inf
+    looked_at = 0
+    while heap:
+        minus, place = heapq.heappop(heap)
+        most = -minus
+        if most <= best.value + 1:
+            break
+        if looked_at < MOST_CELLS:
+            looked_at += 1
+            best = _looked_into(case, forced, best, most, cells[place], cells, heap, left)
+            continue
+        bound = max(bound, most)
+        if not forced:
+            break
+        left.append(cells[place])  # told as if it were linear: what it promises is checked by who asks
+    return best, bound
+
+
 def _entry(sources: str) -> Callable[..., Ints]:
     """The search of one problem. Numba keeps what it compiled by this file and by what a function encloses."""
-
-    @njit(nogil=True, error_model="numpy")
-    def add(case: Any, forced: Any, best: Any, known: Any, a: Any, b: Any, c: Any, store: Any, heap: Any) -> Any:
-        """Try the corners of a new cell, and keep it if it could hold something better."""
-        if _longest(a, b, c) == 0:
-            return best
-        if not forced:
-            best = _tried(case, _tried(case, _tried(case, best, a), b), c)
-        most = min(known, _most(case, a, b, c))
-        if most > best.value + 1:
-            heapq.heappush(heap, (-most, len(store)))
-            store.append((a, b, c))
-        return best
-
-    @njit(nogil=True, error_model="numpy")
-    def first(case: Any, forced: Any, best: Any, domain: Any, store: Any, heap: Any) -> Any:
-        """The rectangles between the coordinates, each in two along the line of equal total loss."""
-        shorts, longs = domain.short[case.problem], domain.long[case.problem]
-        for i in range(shorts.size - 1):
-            for j in range(longs.size - 1):
-                # of a problem with one kind of loss the rectangles are segments, and those of the first column count
-                wide = shorts[i + 1] > shorts[i] or (shorts[0] == shorts[-1] and i == 0)
-                high = longs[j + 1] > longs[j] or (longs[0] == longs[-1] and j == 0)
-                if not (wide and high):
-                    continue
-                low, right = _at(case, shorts[i], longs[j]), _at(case, shorts[i + 1], longs[j])
-                up = _at(case, shorts[i], longs[j + 1])
-                best = add(case, forced, best, np.inf, low, right, up, store, heap)
-                if shorts[i + 1] > shorts[i] and longs[j + 1] > longs[j]:
-                    corner = _at(case, shorts[i + 1], longs[j + 1])
-                    best = add(case, forced, best, np.inf, corner, right, up, store, heap)
-        return best
-
-    @njit(nogil=True, error_model="numpy")
-    def cut(case: Any, forced: Any, best: Any, most: Any, cell: Any, probes: Any, store: Any, heap: Any) -> Any:
-        """A cell cut where its edges bend: across two edges, from one to its opposite corner, or from its middle."""
-        bends, places = probes.bends, probes.places
-        bent = (bends[0] > NOISE) + (bends[1] > NOISE) + (bends[2] > NOISE)
-        if bent == 0:
-            middle = _middle(case, cell[0], cell[1], cell[2])
-            for edge in range(3):
-                best = add(case, forced, best, most, cell[edge], cell[(edge + 1) % 3], middle, store, heap)
-            return best
-        if bent == 1:
-            edge = 0 if bends[0] > NOISE else (1 if bends[1] > NOISE else 2)
-            one, other, apex = cell[edge], cell[(edge + 1) % 3], cell[(edge + 2) % 3]
-            point = _between(case, one, other, places[edge])[0]
-            best = add(case, forced, best, most, one, point, apex, store, heap)
-            return add(case, forced, best, most, point, other, apex, store, heap)
-        # through the two edges that bend most: their common corner, and the four-sided rest in two
-        least = 0 if bends[0] <= bends[1] and bends[0] <= bends[2] else (1 if bends[1] <= bends[2] else 2)
-        start = (least + 2) % 3
-        apex, right, left = cell[start], cell[(start + 1) % 3], cell[(start + 2) % 3]
-        p = _between(case, apex, right, places[start])[0]
-        q = _between(case, left, apex, places[(start + 2) % 3])[0]
-        best = add(case, forced, best, most, apex, p, q, store, heap)
-        best = add(case, forced, best, most, p, right, left, store, heap)
-        if p.short != q.short or p.long != q.long:
-            best = add(case, forced, best, most, p, left, q, store, heap)
-        return best
 
     @njit(cache=True, nogil=True, error_model="numpy")
     def search(
         scene: Any, terms: Any, costs: Any, domain: Any, problems: Any, known: Any, problem: Any, points: Any, values: Any
     ) -> Ints:  # fmt: skip
-        case = _Case(scene, terms, costs, problems, problem, np.zeros(scene.tax.shape[0] if len(sources) else 0, np.int64))
+        case = _Case(
+            scene, terms, costs, problems, problem, np.zeros(scene.tax.shape[0] if len(sources) else 0, np.int64)
+        )
         forced = known.size > 0
         start = _at(case, 0, 0)
         best = _Best(0, 0, known[problem] if forced else float(start.benefit))
-        store, heap = [(start, start, start)], [(0.0, 0)]
-        store.clear()
-        heap.clear()
-        open_ = [(start, start, start)]
-        open_.clear()
-        best = first(case, forced, best, domain, store, heap)
-        looked_at, bound = 0, -np.inf
-        while heap:
-            minus, place = heapq.heappop(heap)
-            most, cell = -minus, store[place]
-            if most <= best.value + 1:
-                break
-            a, b, c = cell
-            if looked_at == MOST_CELLS:  # told as if it were linear: what it promises is checked by who asks
-                bound = max(bound, most)
-                if not forced:
-                    break
-                open_.append(cell)
-                continue
-            looked_at += 1
-            probes = _probes(case, a, b, c)
-            top = max(a.benefit, b.benefit, c.benefit) - _least_cost(case, a, b, c)
-            most = min(most, top + BENT * probes.off + NOISE)
-            if probes.off <= NOISE or _longest(a, b, c) <= SMALLEST:
-                if top + NOISE > best.value:
-                    if forced:
-                        open_.append(cell)
-                    else:
-                        best = _best_of_linear(case, a, b, c, best)
-            elif most > best.value + 1:
-                best = cut(case, forced, best, most, cell, probes, store, heap)
-        ends = domain.short[problem, 0], domain.short[problem, -1], domain.long[problem, 0], domain.long[problem, -1]
+        left = [(start, start, start)]  # emptied there
+        best, bound = _explored(case, forced, best, domain, left)
         if not forced:
+            ends = (
+                domain.short[problem, 0],
+                domain.short[problem, -1],
+                domain.long[problem, 0],
+                domain.long[problem, -1],
+            )
             if best.short != 0 or best.long != 0:
                 best = _climbed(case, best, ends, bound > best.value)
             best = _tidied(case, best, ends, domain)
         points[problem, 0], points[problem, 1] = best.short, best.long
         values[problem, 0], values[problem, 1] = best.value, max(bound, best.value)
-        corners = np.zeros((3 * len(open_), 3), np.int64)
-        for place, cell in enumerate(open_):
+        corners = np.zeros((3 * len(left), 3), np.int64)
+        for place, cell in enumerate(left):
             for k in range(3):
                 corners[3 * place + k] = cell[k]
         return corners
 
-    return search  # type: ignore[no-any-return]
+    return search
 
 
 search = _entry(digest("cells.py"))

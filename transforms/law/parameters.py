@@ -40,7 +40,7 @@ def where(condition: Any, yes: Any, no: Any) -> Any:
 
 
 # numba wants both signatures alike, annotations included
-overload(where)(lambda condition, yes, no: lambda condition, yes, no: yes if condition else no)
+overload(where)(lambda condition, yes, no: lambda condition, yes, no: yes if condition else no)  # noqa: ARG005
 
 
 def brackets_first(figures: Ints) -> Ints:

@@ -56,7 +56,8 @@ def minimum_rates(income: Ints, law: Parameters) -> Ints:
     """26 percent, and 28 above the break (IRC 55(b)(1)); income in quarter cents, tax in units."""
     low, high = law.amt_rates[0], law.amt_rates[1]
     upper: Ints = np.maximum(0, income - QUARTERS * law.amt_rate_break)
-    return low * income + (high - low) * upper
+    tax: Ints = low * income + (high - low) * upper
+    return tax
 
 
 @either

@@ -155,6 +155,7 @@ def estimate(returns: Returns, assessment: Assessment, rules: Rules) -> Ints:
     found: Ints = where(rules.covered == 1, tax, 0)
     return found
 
+
 @either
 def _ordinary(returns: Returns, a: Assessment, rules: Rules) -> Ints:
     """Brackets on what the state taxes, less deduction, exemption and exclusions; surtax, recapture, credit."""
