@@ -78,9 +78,9 @@ clean: ## remove the environment and the caches; no firm's folder is touched
 	@touch $@
 
 # by hand, for PYTHONDONTWRITEBYTECODE may be set: without bytecode every start takes twice as long; numba keeps what it
-# compiles beside the kernel's source and compiles again only where that changed
+# compiles beside the source and compiles again only where that changed
 .venv/.compiled: $(SOURCES) .venv/.ready
 	@$(BIN)/python -m compileall -q $(PACKAGES)
-	@echo "Compiling the lot kernel (once for each version of it) ..."
-	@$(BIN)/python -c "from transforms.lots import warm_up; warm_up()"
+	@echo "Compiling the lot kernel and the valuation (once for each version of them, a minute or two) ..."
+	@$(BIN)/python -c "from transforms import cells, lots; lots.warm_up(); cells.warm_up()"
 	@touch $@

@@ -18,8 +18,10 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from schemas.inputs import FirmSettings
 from transforms.law.parameters import Ints
-from transforms.valuation import Outlook, terms_of
+from transforms.law.tax import Returns
+from transforms.valuation import Outlook, Sales, evaluate, later_year, outlook, terms_of
 from transforms.valuation_kernel import Sale, benefit_of, compiled, digest
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -172,7 +174,7 @@ def maximise(
     out = np.zeros((size, 2), np.int64), np.zeros((size, 2))
     forced = np.zeros(0) if known is None else known
     tasks = [(start, min(start + PROBLEMS_A_TASK, size)) for start in range(0, size, PROBLEMS_A_TASK)]
-    given = view.scene, terms_of(view.settings, whole=False), costs, domain, problems, forced
+    given = view.scene, terms_of(view.settings, whole=False), *map(_plain, (costs, domain, problems)), forced
     if len(tasks) > 1:
         with ThreadPoolExecutor() as pool:
             made = list(pool.map(_search, repeat(given), tasks, repeat(out)))
@@ -180,6 +182,21 @@ def maximise(
         made = [_search(given, task, out) for task in tasks]
     cells = [Cells(*(corner.reshape(-1, 3) for corner in part.T)) for of in made for part in of] if forced.size else []
     return Found(out[0][:, 0], out[0][:, 1], out[1][:, 0], out[1][:, 1], cells)
+
+
+def _plain(columns: Any) -> Any:
+    """Arrays as the compiled form takes them, in one piece and writable: for others another would be compiled."""
+    return type(columns)(*(np.require(column, None, ["C", "W"]) for column in columns))
+
+
+def warm_up() -> None:
+    """Compile the valuation and the search, where numba's cache beside them does not hold them yet (half a minute)."""
+    one, nothing = np.zeros(1, np.int64), np.zeros(0)
+    returns = Returns(*(one for _ in Returns._fields))._replace(tax_year=one + 2025)
+    view = outlook(returns, later_year(returns, one, one), FirmSettings("", "UTC"))
+    evaluate(view, Sales(*(one for _ in Sales._fields)))
+    costs = Costs(nothing, nothing, nothing, np.zeros((1, 4), np.int64), np.zeros((1, 4), np.int64))
+    maximise(Domain(*(np.zeros((1, 2), np.int64) for _ in range(3))), Problems(*(one for _ in range(6))), costs, view)
 
 
 def _search(given: tuple[Any, ...], task: tuple[int, int], out: tuple[Ints, Floats]) -> list[Ints]:
