@@ -29,10 +29,14 @@ Bools: TypeAlias = npt.NDArray[np.bool_]
 
 NOISE = 10
 """Cents: a dozen taxes, each rounded to cents, make a benefit; so much off a straight line is no bend."""
-MOST_CELLS = 4_000
-"""Cells looked at for one problem; what is then left open counts in the gap."""
+MOST_YEARS = 20
+"""Later years at whose end the carryover may be used up."""
+MOST_CELLS, MOST_TOLD = 4_000, 1_000
+"""Cells looked at for one problem, and where they are told; what is then left open counts in the gap."""
 SMALLEST = 50
 """Cents: an edge that is not cut any more."""
+THIN = 100
+"""Cents: how high a cell is at least that is cut at its bends."""
 BESIDE, A_FEW = 100, 5
 """Cents: how near a bend a point is put on it, and how much it may cost (less than the rounding of the taxes)."""
 BENT = 4
@@ -157,31 +161,47 @@ class _Probes(NamedTuple):
 
 
 def maximise(
-    domain: Domain, problems: Problems, costs: Costs, view: Outlook, known: Floats | None = None
-) -> Found:  # fmt: skip
+    problems: Problems, costs: Costs, view: Outlook, known: Floats | None = None, *, told: bool = False
+) -> Found:
     """The best net losses of each problem.
 
     Args:
-        domain: where to look.
         problems: what is sold beside them.
         costs: the trading cost of net losses.
         view: the returns and the years after. The benefit of a sale never falls where more loss of either term is had
             for the same basis given up, which is what a cell is left out by.
-        known: values that can be had, where the points of a cell cannot all be had (forced orders): the cells that could
-            beat them are collected, and no point is tried.
+        known: values that are had already: only what is better is looked for, and nothing else is found.
+        told: the points of a cell cannot all be had: the cells that could beat `known` are told, and no point is tried.
     """
     size = problems.row.size
+    known = np.full(size, -np.inf) if known is None else known
+    domain = _domain(costs, problems.row, view)
     out = np.zeros((size, 2), np.int64), np.zeros((size, 2))
-    forced = np.zeros(0) if known is None else known
     tasks = [(start, min(start + PROBLEMS_A_TASK, size)) for start in range(0, size, PROBLEMS_A_TASK)]
-    given = view.scene, terms_of(view.settings, whole=False), *map(_plain, (costs, domain, problems)), forced
+    columns = map(_plain, (costs, domain, problems))
+    given = view.scene, terms_of(view.settings, whole=False), *columns, known, told
     if len(tasks) > 1:
         with ThreadPoolExecutor() as pool:
             made = list(pool.map(_search, repeat(given), tasks, repeat(out)))
     else:
         made = [_search(given, task, out) for task in tasks]
-    cells = [Cells(*(corner.reshape(-1, 3) for corner in part.T)) for of in made for part in of] if forced.size else []
+    cells = [Cells(*(corner.reshape(-1, 3) for corner in part.T)) for of in made for part in of] if told else []
     return Found(out[0][:, 0], out[0][:, 1], out[1][:, 0], out[1][:, 1], cells)
+
+
+def _domain(costs: Costs, rows: Ints, view: Outlook) -> Domain:
+    """From all gains to all losses; the law bends where a line of Schedule D is zero, and at the yearly limit."""
+    before, limit = view.before, view.scene.laws["capital_loss_limit"][rows]
+
+    def coordinates(term: int, line: Ints) -> Ints:
+        low, high = -costs.total(2 * term + 1), costs.total(2 * term)
+        bends = [np.zeros_like(low), line, line + limit, before.line_16[rows], before.line_16[rows] + limit]
+        return np.sort(np.stack([low, *(np.clip(at, low, high) for at in bends), high], axis=1), axis=1)
+
+    yearly = limit + np.maximum(0, view.later.long_term[rows])
+    net = before.line_16[rows]
+    totals = [net, *(net + limit + count * yearly for count in range(min(view.settings.horizon_years, MOST_YEARS) + 1))]
+    return Domain(coordinates(0, before.line_7[rows]), coordinates(1, before.line_15[rows]), np.stack(totals, axis=1))
 
 
 def _plain(columns: Any) -> Any:
@@ -196,11 +216,11 @@ def warm_up() -> None:
     view = outlook(returns, later_year(returns, one, one), FirmSettings("", "UTC"))
     evaluate(view, Sales(*(one for _ in Sales._fields)))
     costs = Costs(nothing, nothing, nothing, np.zeros((1, 4), np.int64), np.zeros((1, 4), np.int64))
-    maximise(Domain(*(np.zeros((1, 2), np.int64) for _ in range(3))), Problems(*(one for _ in range(6))), costs, view)
+    maximise(Problems(*(one for _ in Problems._fields)), costs, view)
 
 
 def _search(given: tuple[Any, ...], task: tuple[int, int], out: tuple[Ints, Floats]) -> list[Ints]:
-    """The problems of a task one after the other; of forced ones the corners of the cells: (corner, 3)."""
+    """The problems of a task one after the other; of those whose cells are told their corners: (corner, 3)."""
     return [search(*given, problem, *out) for problem in range(*task)]
 
 
@@ -294,6 +314,23 @@ def _between(case: Any, one: Any, other: Any, part: Any) -> Any:
 def _longest(a: Any, b: Any, c: Any) -> Any:
     short = max(a.short, b.short, c.short) - min(a.short, b.short, c.short)
     return max(short, max(a.long, b.long, c.long) - min(a.long, b.long, c.long))
+
+
+@compiled
+def _is_thin(a: Any, b: Any, c: Any) -> Any:
+    """Whether a cell is lower than a dollar."""
+    twice_area = float(b.short - a.short) * (c.long - a.long) - float(c.short - a.short) * (b.long - a.long)
+    return abs(twice_area) < THIN * _longest(a, b, c)
+
+
+@compiled
+def _lined_up(a: Any, b: Any, c: Any) -> Any:
+    """The corners, of a flat cell its two ends, the second one twice: else its parts would overlap for ever."""
+    if float(b.short - a.short) * (c.long - a.long) != float(c.short - a.short) * (b.long - a.long):
+        return a, b, c
+    if _span(a, b) >= _span(b, c) and _span(a, b) >= _span(c, a):
+        return a, b, b
+    return (b, c, c) if _span(b, c) >= _span(c, a) else (c, a, a)
 
 
 @compiled
@@ -472,11 +509,12 @@ def _tidied(case: Any, best: Any, ends: Any, domain: Any) -> Any:
 
 
 @listed
-def _add(case: Any, forced: Any, best: Any, known: Any, a: Any, b: Any, c: Any, cells: Any, heap: Any) -> Any:
+def _add(case: Any, told: Any, best: Any, known: Any, a: Any, b: Any, c: Any, cells: Any, heap: Any) -> Any:
     """Try the corners of a new cell, and keep it if it could hold something better."""
+    a, b, c = _lined_up(a, b, c)
     if _longest(a, b, c) == 0:
         return best
-    if not forced:
+    if not told:
         best = _tried(case, _tried(case, _tried(case, best, a), b), c)
     most = min(known, _most(case, a, b, c))
     if most > best.value + 1:
@@ -486,7 +524,7 @@ def _add(case: Any, forced: Any, best: Any, known: Any, a: Any, b: Any, c: Any, 
 
 
 @listed
-def _first_cells(case: Any, forced: Any, best: Any, domain: Any, cells: Any, heap: Any) -> Any:
+def _first_cells(case: Any, told: Any, best: Any, domain: Any, cells: Any, heap: Any) -> Any:
     """The rectangles between the coordinates, each in two along the line of equal total loss."""
     shorts, longs = domain.short[case.problem], domain.long[case.problem]
     for i in range(shorts.size - 1):
@@ -498,78 +536,85 @@ def _first_cells(case: Any, forced: Any, best: Any, domain: Any, cells: Any, hea
                 continue
             low, right = _at(case, shorts[i], longs[j]), _at(case, shorts[i + 1], longs[j])
             up = _at(case, shorts[i], longs[j + 1])
-            best = _add(case, forced, best, np.inf, low, right, up, cells, heap)
+            best = _add(case, told, best, np.inf, low, right, up, cells, heap)
             if shorts[i + 1] > shorts[i] and longs[j + 1] > longs[j]:
                 corner = _at(case, shorts[i + 1], longs[j + 1])
-                best = _add(case, forced, best, np.inf, corner, right, up, cells, heap)
+                best = _add(case, told, best, np.inf, corner, right, up, cells, heap)
     return best
 
 
 @listed
-def _cut(case: Any, forced: Any, best: Any, most: Any, cell: Any, probes: Any, cells: Any, heap: Any) -> Any:
+def _cut(case: Any, told: Any, best: Any, most: Any, cell: Any, probes: Any, cells: Any, heap: Any) -> Any:
     """A cell cut where its edges bend: across two edges, from one to its opposite corner, or from its middle."""
     bends, places = probes.bends, probes.places
+    if cell[1].short == cell[2].short and cell[1].long == cell[2].long:
+        place = places[0] if bends[0] >= bends[2] else 1 - places[2]
+        point = _between(case, cell[0], cell[1], place)[0]
+        best = _add(case, told, best, most, cell[0], point, point, cells, heap)
+        return _add(case, told, best, most, point, cell[1], cell[1], cells, heap)
+    if _is_thin(cell[0], cell[1], cell[2]):
+        places = (0.5, 0.5, 0.5)  # at the bends the cents that points are rounded to could lead back to the same cell
     bent = (bends[0] > NOISE) + (bends[1] > NOISE) + (bends[2] > NOISE)
     if bent == 0:
         middle = _middle(case, cell[0], cell[1], cell[2])
         for edge in range(3):
-            best = _add(case, forced, best, most, cell[edge], cell[(edge + 1) % 3], middle, cells, heap)
+            best = _add(case, told, best, most, cell[edge], cell[(edge + 1) % 3], middle, cells, heap)
         return best
     if bent == 1:
         edge = 0 if bends[0] > NOISE else (1 if bends[1] > NOISE else 2)
         one, other, apex = cell[edge], cell[(edge + 1) % 3], cell[(edge + 2) % 3]
         point = _between(case, one, other, places[edge])[0]
-        best = _add(case, forced, best, most, one, point, apex, cells, heap)
-        return _add(case, forced, best, most, point, other, apex, cells, heap)
+        best = _add(case, told, best, most, one, point, apex, cells, heap)
+        return _add(case, told, best, most, point, other, apex, cells, heap)
     # through the two edges that bend most: their common corner, and the four-sided rest in two
     least = 0 if bends[0] <= bends[1] and bends[0] <= bends[2] else (1 if bends[1] <= bends[2] else 2)
     start = (least + 2) % 3
     apex, right, left = cell[start], cell[(start + 1) % 3], cell[(start + 2) % 3]
     p = _between(case, apex, right, places[start])[0]
     q = _between(case, left, apex, places[(start + 2) % 3])[0]
-    best = _add(case, forced, best, most, apex, p, q, cells, heap)
-    best = _add(case, forced, best, most, p, right, left, cells, heap)
+    best = _add(case, told, best, most, apex, p, q, cells, heap)
+    best = _add(case, told, best, most, p, right, left, cells, heap)
     if p.short != q.short or p.long != q.long:
-        best = _add(case, forced, best, most, p, left, q, cells, heap)
+        best = _add(case, told, best, most, p, left, q, cells, heap)
     return best
 
 
 @listed
-def _looked_into(case: Any, forced: Any, best: Any, most: Any, cell: Any, cells: Any, heap: Any, left: Any) -> Any:
-    """The best so far after a cell that could hold `most`: taken as linear, cut, or (`forced`) `left` to who asks."""
+def _looked_into(case: Any, told: Any, best: Any, most: Any, cell: Any, cells: Any, heap: Any, left: Any) -> Any:
+    """The best so far after a cell that could hold `most`: taken as linear, cut, or (`told`) `left` to who asks."""
     a, b, c = cell
     probes = _probes(case, a, b, c)
     top = max(a.benefit, b.benefit, c.benefit) - _least_cost(case, a, b, c)
     most = min(most, top + BENT * probes.off + NOISE)
     if probes.off > NOISE and _longest(a, b, c) > SMALLEST:
-        return _cut(case, forced, best, most, cell, probes, cells, heap) if most > best.value + 1 else best
+        return _cut(case, told, best, most, cell, probes, cells, heap) if most > best.value + 1 else best
     if top + NOISE <= best.value:
         return best
-    if forced:
+    if told:
         left.append(cell)
         return best
     return _best_of_linear(case, a, b, c, best)
 
 
 @listed
-def _explored(case: Any, forced: Any, best: Any, domain: Any, left: Any) -> Any:
+def _explored(case: Any, told: Any, best: Any, domain: Any, left: Any) -> Any:
     """The most promising cell first, until none could hold something better; and what those never looked into could."""
     cells, heap = [left.pop()], [(0.0, 0)]  # so that numba knows what they hold
     cells.clear()
     heap.clear()
-    best, bound = _first_cells(case, forced, best, domain, cells, heap), -np.inf
+    best, bound = _first_cells(case, told, best, domain, cells, heap), -np.inf
     looked_at = 0
     while heap:
         minus, place = heapq.heappop(heap)
         most = -minus
         if most <= best.value + 1:
             break
-        if looked_at < MOST_CELLS:
+        if looked_at < (MOST_TOLD if told else MOST_CELLS):
             looked_at += 1
-            best = _looked_into(case, forced, best, most, cells[place], cells, heap, left)
+            best = _looked_into(case, told, best, most, cells[place], cells, heap, left)
             continue
         bound = max(bound, most)
-        if not forced:
+        if not told:
             break
         left.append(cells[place])  # told as if it were linear: what it promises is checked by who asks
     return best, bound
@@ -580,26 +625,24 @@ def _entry(sources: str) -> Callable[..., Ints]:
 
     @njit(cache=True, nogil=True, error_model="numpy")
     def search(
-        scene: Any, terms: Any, costs: Any, domain: Any, problems: Any, known: Any, problem: Any, points: Any, values: Any
+        scene: Any, terms: Any, costs: Any, domain: Any, problems: Any, known: Any, told: Any, problem: Any, points: Any,
+        values: Any,
     ) -> Ints:  # fmt: skip
         case = _Case(
             scene, terms, costs, problems, problem, np.zeros(scene.tax.shape[0] if len(sources) else 0, np.int64)
         )
-        forced = known.size > 0
         start = _at(case, 0, 0)
-        best = _Best(0, 0, known[problem] if forced else float(start.benefit))
+        best = _Best(0, 0, known[problem] if told else max(known[problem], float(start.benefit)))
         left = [(start, start, start)]  # emptied there
-        best, bound = _explored(case, forced, best, domain, left)
-        if not forced:
+        best, bound = _explored(case, told, best, domain, left)
+        if not told and (best.short != 0 or best.long != 0):
             ends = (
                 domain.short[problem, 0],
                 domain.short[problem, -1],
                 domain.long[problem, 0],
                 domain.long[problem, -1],
             )
-            if best.short != 0 or best.long != 0:
-                best = _climbed(case, best, ends, bound > best.value)
-            best = _tidied(case, best, ends, domain)
+            best = _tidied(case, _climbed(case, best, ends, bound > best.value), ends, domain)
         points[problem, 0], points[problem, 1] = best.short, best.long
         values[problem, 0], values[problem, 1] = best.value, max(bound, best.value)
         corners = np.zeros((3 * len(left), 3), np.int64)
