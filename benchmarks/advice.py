@@ -1,11 +1,11 @@
 """The advice to a whole firm, beside the mixed-integer program and beside what tools do (the largest loss first).
 
-    .venv/bin/python -m benchmarks.advice [--clients 5000] [--lots 2000000] [--sample 20]
+    .venv/bin/python -m benchmarks.advice [--clients 5000] [--lots 2000000] [--sample 20] [--fee 0]
 
 Made-up returns of every status and income, lots at losses and gains on three platforms. The clock is on
 `advice.recommend`: holdings and returns in, both tables out. On a sample of clients without a minimum tax (the program does
 not know it) the program chooses from the same lots; `greedy` sells whole loss lots, the largest first, while the next one
-helps. Quote the ratios; docs/benchmarks.md has those of the last run.
+helps. `--fee` is a fixed cost in dollars of each trade, which makes the choice one by branches. Quote the ratios; docs/benchmarks.md has those of the last run.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import datetime as dt
 import random
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -86,7 +87,7 @@ def made_up(clients: int, lots: int) -> tuple[list[Problem], pl.DataFrame]:
     return people, gate.conform(full, Holdings)
 
 
-def ask(people: Sequence[Problem], lots: pl.DataFrame) -> tuple[Advice, float]:
+def ask(people: Sequence[Problem], lots: pl.DataFrame, rules: Rules = RULES) -> tuple[Advice, float]:
     names = [name_of(number) for number in range(len(people))]
     where = lots["account_id"].unique().sort().to_list()
     given = (
@@ -98,7 +99,7 @@ def ask(people: Sequence[Problem], lots: pl.DataFrame) -> tuple[Advice, float]:
         facts(("NFT", "nft", False, True)),
         zones(*((name, dt.date(1, 1, 1), "America/New_York") for name in names)),
         frame(ReviewItems),
-        firm(RULES),
+        firm(rules),
         dt.date(YEAR, 12, 15),
     )
     start = time.perf_counter()
@@ -121,7 +122,7 @@ def with_lots(people: Sequence[Problem], lots: pl.DataFrame, numbers: Sequence[i
     return found
 
 
-def greedy(problems: Sequence[Problem]) -> list[float]:
+def greedy(problems: Sequence[Problem], rules: Rules) -> list[float]:
     """Net benefit of whole loss lots, the largest first, while the next one helps."""
     sets = []
     for problem in problems:
@@ -131,12 +132,13 @@ def greedy(problems: Sequence[Problem]) -> list[float]:
             prefixes[count:, number] = 1.0
         sets.append(prefixes.tolist())
     reached = []
-    for values in worth(problems, sets, RULES):
+    for problem, tried, values in zip(problems, sets, worth(problems, sets, rules), strict=True):
         best = 0.0
-        for value in values[1:]:
-            if value <= best:
+        for parts, value in zip(tried[1:], values[1:], strict=True):
+            trades = {lot.wallet for lot, part in zip(problem.lots, parts, strict=True) if part}
+            if value - rules.fixed_fee * len(trades) <= best:
                 break
-            best = value
+            best = value - rules.fixed_fee * len(trades)
         reached.append(best)
     return reached
 
@@ -146,14 +148,18 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=5_000)
     parser.add_argument("--lots", type=int, default=2_000_000)
     parser.add_argument("--sample", type=int, default=20)
+    parser.add_argument("--fee", type=float, default=0.0)
     asked = parser.parse_args()
-    ask(*made_up(20, 200))  # once before the clock starts
+    rules = replace(RULES, fixed_fee=asked.fee)
+    ask(*made_up(20, 200), rules)  # once before the clock starts
     people, lots = made_up(asked.clients, asked.lots)
-    advice, seconds = ask(people, lots)
+    advice, seconds = ask(people, lots, rules)
     each = seconds / asked.clients
     print(f"{asked.clients:,} clients, {lots.height:,} lots: advice in {seconds:.2f} s, {each * 1e3:.2f} ms a client")
     best = advice.summary.filter(pl.col("scenario") == "best").sort("return_id")
     said = dict(zip(best["return_id"], best["net_benefit"].cast(pl.Float64), strict=True))
+    gap = best["gap"].cast(pl.Float64)
+    print(f"gap {gap.mean():,.2f} a client, none for {(gap < 1).mean():.0%}")
     print(f"net benefit of all {sum(said.values()):,.2f}; verdicts {best['verdict'].value_counts(sort=True).rows()}")
     if "greedy_net_benefit" in best.columns:
         tools = float(best["greedy_net_benefit"].sum() or 0)
@@ -168,10 +174,10 @@ def main() -> None:
             numbers.append(number)
     chosen = with_lots(people, lots, numbers)
     start = time.perf_counter()
-    optima = [solve(problem.client, problem.lots, RULES).net_benefit for problem in chosen]
+    optima = [solve(problem.client, problem.lots, rules).net_benefit for problem in chosen]
     slow = (time.perf_counter() - start) / len(chosen)
     ours = [said[name_of(number)] for number in numbers]
-    tools = greedy(chosen)
+    tools = greedy(chosen, rules)
     below = [optimum - own for optimum, own in zip(optima, ours, strict=True)]
     print(f"{len(chosen)} of them by the mixed-integer program: {slow * 1e3:.0f} ms a client, {slow / each:,.0f} times as long; "
           f"advice below it by {sum(below):,.2f} in all, {max(below):,.2f} at most, {min(below):,.2f} at least")  # fmt: skip

@@ -1,6 +1,7 @@
 """Forced choices: lots in an order that a broker forces, trades with a fixed cost or a least size, units not divisible.
 
-One mixed-integer program a return, over the linear cells of its benefit (`cells`), with the proven bound of the solver.
+One mixed-integer program a return, over the linear cells of its benefit (`cells`), with the proven bound of the solver:
+for trades of several lots that must reach a least value, which `branches` cannot decide.
 """
 
 from __future__ import annotations
@@ -22,16 +23,22 @@ _WHOLE = 1e-7
 class Lots(NamedTuple):
     """The lots of one return that may be sold, arrays of one length; money in cents.
 
-    `short` and `long` are the losses (gains negative). `trade` numbers the order that a lot would be sold in (an asset of
+    `short` and `long` are the losses (gains negative), `collectible` is a part of `long`, `given_up` and
+    `collectible_given_up` are the basis given up. `decided`: sold whole or not at all, which is decided before all else,
+    for what the lot moves is more than the two nets; of others a sale gives up as much as it loses. `trade` numbers the order that a lot would be sold in (an asset of
     an account), `fixed` and `least` are the fixed cost of that trade and its least value. `chain` and `place`: lots of
     one chain are sold in the order of their places (-1: free).
     """
 
     short: Floats
     long: Floats
+    collectible: Floats
+    given_up: Floats
+    collectible_given_up: Floats
     value: Floats
     cost: Floats
     indivisible: Bools
+    decided: Bools
     trade: Ints
     fixed: Floats
     least: Floats

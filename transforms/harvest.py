@@ -2,13 +2,14 @@
 
 Where lots are divisible and free to choose, the best net short- and long-term loss is found by the exact enumeration of
 `cells`, and made up of the lots that cost least a dollar of it. Where an order is forced, a trade has a fixed cost or a
-least size, or units are indivisible, `forced` solves it. Lots whose sale moves more than the two nets (28 % gains, gifts
-with two bases) are tried in and out.
+least size, or units are indivisible, `branches` solves it, and `forced` what it leaves undecided. Lots whose sale moves
+more than the two nets (28 % gains, gifts with two bases) are tried in and out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import product
@@ -20,8 +21,8 @@ import polars as pl
 
 from schemas.fields import QUANTITY
 from schemas.inputs import FirmSettings, PlatformCost
-from transforms import forced
-from transforms.cells import NOISE, Costs, Domain, Floats, Problems, maximise
+from transforms import branches, forced
+from transforms.cells import NOISE, Costs, Floats, Problems, maximise
 from transforms.exact import from_ints, share, to_ints
 from transforms.law.parameters import Ints, lookup
 from transforms.law.states import NOWHERE, state_tax
@@ -36,8 +37,6 @@ MOST_MOVED = 64
 """Lots of a return that a search which proves nothing moves."""
 MOST_WHOLE = 12
 """Of so many lots that are sold whole or not at all every subset is tried."""
-MOST_YEARS = 20
-"""Later years at whose end the carryover may be used up."""
 BROKER_YEAR = 2027
 """From here on a lot at a US broker is identified by what the broker accepts alone (Notice 2026-20 ends)."""
 
@@ -65,7 +64,7 @@ class Plan(NamedTuple):
 
     `sold`: rows of `for_sale` with `position` (rank from 1), `sold` (the quantity), `proceeds`, `loss_basis` and
     `gain_basis` of the part sold, and the `SUMS` over it and all ranked above it. `proofs`: row, optimum (enumerated,
-    milp, searched), gap (cents by which a better choice is at most better; null: not known), one row a return searched.
+    branched, milp, searched), gap (cents by which a better choice is at most better; null: not known), one row a return searched.
     """
 
     sold: pl.DataFrame
@@ -319,7 +318,7 @@ def _enumerated(lots: pl.DataFrame, tonight: Tonight) -> Plan:
     some = lots.filter(pl.col("short") + pl.col("long") != 0)
     apart = pl.col("is_special") & pl.col("tried")
     costs, ordered = _curves(some.filter(~apart), problems.row)
-    found = maximise(_domain(costs, problems, tonight), problems.apart(), costs, tonight.outlook)
+    found = maximise(problems.apart(), costs, tonight.outlook)
     extra = problems.sums["cost"].astype(np.float64)
     value = found.value - extra
     best: dict[int, int] = {}
@@ -395,23 +394,6 @@ def _curves(lots: pl.DataFrame, rows: Ints) -> tuple[Costs, pl.DataFrame]:
     return Costs(columns[0] / _CENT, columns[1] / _CENT, columns[2], start, stop), ordered
 
 
-def _domain(costs: Costs, problems: _Problems, tonight: Tonight) -> Domain:
-    """From all gains to all losses; the law bends where a line of Schedule D is zero, and at the yearly limit."""
-    before, rows = tonight.outlook.before, problems.row
-    limit = lookup(tonight.outlook.tonight.tax_year, tonight.outlook.tonight.status).capital_loss_limit[rows]
-
-    def coordinates(term: int, line: Ints) -> Ints:
-        low, high = -costs.total(2 * term + 1), costs.total(2 * term)
-        bends = [np.zeros_like(low), line, line + limit, before.line_16[rows], before.line_16[rows] + limit]
-        return np.sort(np.stack([low, *(np.clip(at, low, high) for at in bends), high], axis=1), axis=1)
-
-    view = tonight.outlook
-    yearly = limit + np.maximum(0, view.later.long_term[rows])
-    net = before.line_16[rows]
-    totals = [net, *(net + limit + count * yearly for count in range(min(view.settings.horizon_years, MOST_YEARS) + 1))]
-    return Domain(coordinates(0, before.line_7[rows]), coordinates(1, before.line_15[rows]), np.stack(totals, axis=1))
-
-
 def _made_up(ordered: pl.DataFrame, rows: Ints, short: Ints, long: Ints) -> pl.DataFrame:
     """The lots, cheapest first, that make up each return's net losses; the last one cut."""
     wanted = pl.DataFrame({"row": rows, "want_short": short, "want_long": long})
@@ -432,35 +414,47 @@ def _made_up(ordered: pl.DataFrame, rows: Ints, short: Ints, long: Ints) -> pl.D
 
 
 def _bound(lots: pl.DataFrame, tonight: Tonight) -> Plan:
-    """Returns whose lots are not free to choose, one by one."""
-    plans = [_solve(of, tonight) for of in lots.partition_by("row", maintain_order=True)] if lots.height else []
+    """Returns whose lots are not free to choose, one by one; the branches on as many threads as the machine has."""
+    each = lots.partition_by("row", maintain_order=True) if lots.height else []
+    few = [bool(of["is_indivisible"].all()) and of.height <= MOST_WHOLE for of in each]
+    with ThreadPoolExecutor() as pool:
+        found = pool.map(
+            lambda of: _branched(of, tonight), (of for of, small in zip(each, few, strict=True) if not small)
+        )
+        plans = [
+            _every_subset(of, tonight) if small else _solve(of, next(found), tonight)
+            for of, small in zip(each, few, strict=True)
+        ]
     if not plans:
         return Plan(_no_parts(lots), _proofs([], [], []))
     return Plan(*(pl.concat(part) for part in zip(*plans, strict=True)))
 
 
-def _solve(lots: pl.DataFrame, tonight: Tonight) -> Plan:
-    """One return: few whole lots by every subset; else the better of whole prefixes and the program.
+def _branched(lots: pl.DataFrame, tonight: Tonight) -> branches.Branched:
+    """Lots that move more than the two nets are decided first where they are few and whole, else taken as if they did not."""
+    decided = lots["is_special"] & _is_proved(lots)
+    return branches.solve(_forced_lots(lots, decided), int(lots["row"][0]), tonight.outlook)
 
-    Lots that move more than the two nets are in the program as if they did not: its choice is then not proved.
-    """
-    if lots["is_indivisible"].all() and lots.height <= MOST_WHOLE:
-        return _every_subset(lots, tonight)
+
+def _is_proved(lots: pl.DataFrame) -> bool:
+    return bool((~lots["is_special"] | (lots["is_indivisible"] & lots["tried"])).all())
+
+
+def _solve(lots: pl.DataFrame, found: branches.Branched, tonight: Tonight) -> Plan:
+    """One return as the branches say; by the program where they leave trades undecided; and what is near if unproved."""
+    parts, bound, optimum = _shares(lots, found.parts), found.bound, "branched"
+    most = _value(parts, tonight)
+    if found.undecided:
+        other, limit = _programmed(lots, tonight, most)
+        value = _value(other, tonight)
+        bound, optimum = min(bound, limit), "milp"
+        parts, most = (other, value) if value > most else (parts, most)
     row = lots["row"][0]
-    best, most = _no_parts(lots), 0.0
-    for guess in _guesses(lots):
-        value = _value(guess, tonight)
-        if value > most:
-            best, most = guess, value
-    parts, bound = _programmed(lots, tonight, most)
-    value = _value(parts, tonight)
-    if value > most:
-        best, most = parts, value
-    if not lots["is_special"].any():
-        return Plan(best, _proofs([row], ["milp"], [max(0.0, bound - most)]))
+    if _is_proved(lots):
+        return Plan(parts, _proofs([row], [optimum], [max(0.0, bound - most)]))
     if (lots["chain"] == _NO_CHAIN).all() and not ((lots["fixed_fee"] > 0) | (lots["minimum_trade"] > 0)).any():
-        best = _nearby(best, lots, tonight)
-    return Plan(best, _proofs([row], ["searched"], [max(0.0, bound - most)]))
+        parts = _nearby(parts, lots, tonight)
+    return Plan(parts, _proofs([row], ["searched"], [0.0]))
 
 
 def _every_subset(lots: pl.DataFrame, tonight: Tonight) -> Plan:
@@ -497,7 +491,7 @@ def _programmed(lots: pl.DataFrame, tonight: Tonight, known: float) -> tuple[pl.
     nothing = np.zeros(1, np.int64)
     problem = _Problems(lots["row"].head(1).to_numpy(), dict.fromkeys(SUMS, nothing), [()])
     costs, _ = _curves(lots.filter(pl.col("short") + pl.col("long") != 0), problem.row)
-    found = maximise(_domain(costs, problem, tonight), problem.apart(), costs, tonight.outlook, np.array([known]))
+    found = maximise(problem.apart(), costs, tonight.outlook, np.array([known]), told=True)
     solved = forced.solve(_forced_lots(lots), found.cells[0], known)
     bound = max(known, float(found.bound[0]), solved.bound)
     if solved.parts is None:
@@ -505,27 +499,15 @@ def _programmed(lots: pl.DataFrame, tonight: Tonight, known: float) -> tuple[pl.
     return _shares(lots, solved.parts), bound
 
 
-def _guesses(lots: pl.DataFrame) -> list[pl.DataFrame]:
-    """Whole lots, largest loss first and chains in their order: every prefix of up to 64, that every trade allows."""
-    loss = pl.col("short") + pl.col("long")
-    key = pl.when(pl.col("chain") == _NO_CHAIN).then(loss).otherwise(loss.sum().over("chain"))
-    ordered = lots.with_columns(_weight=key).sort("_weight", "chain", "place", *_TIES, descending=[True, *[False] * 5])
-    guesses = []
-    for count in range(1, min(ordered.height, 64) + 1):
-        some = ordered.head(count).with_columns(sold="quantity")
-        if not some.filter(pl.col("proceeds").sum().over("account_id", "asset") < pl.col("minimum_trade")).height:
-            guesses.append(some.select(_no_parts(lots).columns))
-    return guesses
-
-
-def _forced_lots(lots: pl.DataFrame) -> forced.Lots:
+def _forced_lots(lots: pl.DataFrame, decided: pl.Series | None = None) -> forced.Lots:
     def cents(name: str, divisor: int = _CENT) -> Floats:
         return lots[name].cast(pl.Float64).to_numpy() / divisor
 
     return forced.Lots(
-        cents("short"), cents("long"), cents("proceeds"), cents("cost", _CENT * _MILLION),
-        lots["is_indivisible"].to_numpy(), _trades(lots), cents("fixed_fee"), cents("minimum_trade"),
-        lots["chain"].to_numpy(), lots["place"].to_numpy(),
+        cents("short"), cents("long"), cents("collectible"), cents("given_up"), cents("collectible_given_up"),
+        cents("proceeds"), cents("cost", _CENT * _MILLION), lots["is_indivisible"].to_numpy(),
+        np.zeros(lots.height, np.bool_) if decided is None else decided.to_numpy(), _trades(lots), cents("fixed_fee"),
+        cents("minimum_trade"), lots["chain"].to_numpy(), lots["place"].to_numpy(),
     )  # fmt: skip
 
 

@@ -213,7 +213,7 @@ def advise(
         tax_rows(problems),
         expected(problems),
         pl.DataFrame({"return_id": names, "taxpayer_id": names, "role": "primary", "tax_year": year}),
-        accounts(*((place, place.split("-")[1], "self") for place in where)),
+        more.get("accounts", accounts)(*((place, place.split("-")[1], "self") for place in where)),
         facts(("NFT", "nft", False, True)),
         zones(*((name, dt.date(1, 1, 1), "America/New_York") for name in names)),
         frame(ReviewItems),

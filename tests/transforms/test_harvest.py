@@ -274,7 +274,7 @@ def test_the_program_finds_the_best_subset_too(monkeypatch):
     optimum, _ = every_subset_gap(harvest.worth(plan_.sold, night))
     best = best_by_row(harvest.worth(plan_.sold, night))
     gap = dict(plan_.proofs.select("row", "gap").rows())
-    assert set(plan_.proofs["optimum"]) == {"milp"}
+    assert set(plan_.proofs["optimum"]) == {"branched"}
     assert all(optimum[row] - best[row] <= gap[row] + cells.NOISE for row in range(30))
     assert sum(optimum[row] - best[row] <= cells.NOISE for row in range(30)) >= 29
 
