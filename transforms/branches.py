@@ -116,10 +116,11 @@ def _roots(of: _Return) -> list[_Node]:
 def _kept(of: _Return, node: _Node) -> _Node | None:
     """The node with what forced orders and least values then say; none where they contradict it."""
     low, high = node.low.copy(), node.high.copy()
+    high[np.bincount(of.lots.trade, of.lots.value * high)[of.lots.trade] < of.lots.least - _CENT] = 0.0
     for trade in np.unique(of.lots.trade[node.made & (of.lots.least > 0)]):
         open_ = np.flatnonzero((of.lots.trade == trade) & (high > 0))
-        if open_.size == 1 and of.lots.least[open_[0]] <= of.lots.value[open_[0]]:
-            low[open_] = np.maximum(low[open_], of.lots.least[open_] / of.lots.value[open_])
+        if open_.size == 1:
+            low[open_] = np.maximum(low[open_], np.minimum(1.0, of.lots.least[open_] / of.lots.value[open_]))
     for chain in of.chains:
         sold = np.flatnonzero(low[chain] > 0)
         low[chain[: sold[-1] if sold.size else 0]] = 1.0
