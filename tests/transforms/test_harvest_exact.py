@@ -19,7 +19,7 @@ import pytest
 
 from tests.transforms.harvest_cases import accounts
 from tests.transforms.harvest_milp import Client, Lot, Optimum, Rules, solve
-from tests.transforms.harvest_problems import Problem, advise, name_of, random_problem, worth
+from tests.transforms.harvest_problems import Problem, advise, lot_rows, name_of, random_problem, worth
 from transforms import branches, harvest
 
 CENTS = 0.03
@@ -205,6 +205,19 @@ def test_the_gap_holds_where_nodes_are_left_open(monkeypatch, regime):
     assert compare(problems, REGIMES[regime], **held) == []
     proofs = advise(problems, REGIMES[regime], **held).summary.filter(scenario="best")
     assert proofs.filter(pl.col("gap") > FEIGNED).height >= 1
+
+
+@pytest.mark.parametrize("regime", ["forced", "fee, minimum and order"])
+def test_the_order_of_rows_changes_nothing_where_branches_decide(monkeypatch, regime):
+    monkeypatch.setattr(harvest, "BROKER_YEAR", 2025)
+    rng = random.Random(f"shuffled{regime}")
+    problems = [random_problem(rng, 2025, gains=True) for _ in range(15)]
+    rows = lot_rows(problems, 2025)
+    one = advise(problems, REGIMES[regime], rows, accounts=at_a_broker)
+    other = advise(problems, REGIMES[regime], rng.sample(rows, len(rows)), accounts=at_a_broker)
+    assert one.summary.equals(other.summary)
+    assert one.recommendations.equals(other.recommendations)
+    assert one.recommendations.height > 5
 
 
 def test_advice_is_never_above_the_optimum():
