@@ -22,6 +22,8 @@ from transforms.valuation import Outlook, Sales, evaluate
 
 MOST_NODES = 300
 """For one return; what is then left open counts in the gap. A count, not a time: the same advice on any machine."""
+MOST_PREFIXES = 64
+"""Of the largest losses, with which the search begins."""
 ENOUGH = 1.0
 """Cents: a node that could bring no more than so much above what is had is left."""
 _CENT = 1.0
@@ -82,6 +84,7 @@ def solve(lots: Lots, row: int, view: Outlook) -> Branched:
     chains = [np.flatnonzero(lots.chain == chain) for chain in np.unique(lots.chain[lots.chain >= 0])]
     of = _Return(lots, row, view, moved, [chain[np.argsort(lots.place[chain], kind="stable")] for chain in chains])
     best, bound, undecided, seen = Branched(np.zeros(lots.short.size), 0.0, 0.0, undecided=False), 0.0, 0.0, 0
+    best = _best_of(of, best, _prefixes(of))
     heap: list[tuple[float, int, _Node, _Relaxed]] = []
     waiting = _roots(of)
     while True:
@@ -180,16 +183,33 @@ def _better(of: _Return, best: Branched, relaxed: _Relaxed) -> Branched:
     """The best so far, or what a node's sale becomes where it is made to keep the rules."""
     down, up = _allowed(of, relaxed.parts, up=False), _allowed(of, relaxed.parts, up=True)
     without = [np.where(of.lots.trade == trade, 0.0, down) for trade in np.unique(of.lots.trade[of.lots.fixed > 0])]
-    tries = np.stack([down, up, *(_allowed(of, parts, up=False) for parts in without)])
-    sums = np.rint(tries @ of.sums).astype(np.int64)
-    cost = np.array([float(of.lots.cost @ parts) + _fees(of, _touched(of, parts)) for parts in tries])
+    return _best_of(of, best, [down, up, *(_allowed(of, parts, up=False) for parts in without)])
+
+
+def _prefixes(of: _Return) -> list[Floats]:
+    """Whole lots, the largest loss first and forced orders in theirs: what a list of losses would sell."""
+    loss = of.lots.short + of.lots.long
+    for chain in of.chains:
+        loss[chain] = loss[chain].sum()
+    order = np.lexsort((of.lots.place, of.lots.chain, -loss))
+    rank = np.empty(order.size, np.int64)
+    rank[order] = np.arange(order.size)
+    counts = range(1, min(order.size, MOST_PREFIXES) + 1)
+    return [_allowed(of, (rank < count).astype(np.float64), up=False) for count in counts]
+
+
+def _best_of(of: _Return, best: Branched, tries: list[Floats]) -> Branched:
+    """The best so far, or the best of some sales that can be made."""
+    parts = np.stack(tries)
+    sums = np.rint(parts @ of.sums).astype(np.int64)
+    cost = np.array([float(of.lots.cost @ each) + _fees(of, _touched(of, each)) for each in tries])
     short, long, collectible, given_up, collectible_given_up = sums.T
     sales = Sales(
         np.full(len(tries), of.row), short, long, collectible, given_up, np.rint(cost).astype(np.int64), collectible_given_up
     )  # fmt: skip
     values = evaluate(of.view, sales).net_benefit
     most = int(values.argmax())
-    return best._replace(parts=tries[most], value=float(values[most])) if values[most] > best.value else best
+    return best._replace(parts=parts[most], value=float(values[most])) if values[most] > best.value else best
 
 
 def _allowed(of: _Return, parts: Floats, *, up: bool) -> Floats:

@@ -431,9 +431,14 @@ def _bound(lots: pl.DataFrame, tonight: Tonight) -> Plan:
 
 
 def _branched(lots: pl.DataFrame, tonight: Tonight) -> branches.Branched:
-    """Lots that move more than the two nets are decided first where they are few and whole, else taken as if they did not."""
-    decided = lots["is_special"] & _is_proved(lots)
-    return branches.solve(_forced_lots(lots, decided), int(lots["row"][0]), tonight.outlook)
+    """The better of two: lots that move more than the two nets sold whole or not at all, where they are few, or as if plain.
+
+    Where they are whole in any case the first is the best there is.
+    """
+    row, view, special = int(lots["row"][0]), tonight.outlook, lots["is_special"]
+    ways = [] if _is_proved(lots) else [special & False]
+    ways += [special] if lots["tried"].all() else []
+    return max((branches.solve(_forced_lots(lots, way), row, view) for way in ways), key=lambda found: found.value)
 
 
 def _is_proved(lots: pl.DataFrame) -> bool:
