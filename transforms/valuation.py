@@ -98,7 +98,7 @@ class Outlook:
     """The returns of tonight, a later year of each, and what happens without any sale.
 
     `home` is each return's state as `law.states` numbers it, `before` tonight's federal tax and `state_before` the
-    state's. `without` are the later years while tonight's carryover is used up. `scene` has the same for compiled code.
+    state's. `scene` has them for compiled code, with the later years in which tonight's carryover is used up.
     """
 
     tonight: Returns
@@ -107,7 +107,6 @@ class Outlook:
     home: Ints
     before: Assessment
     state_before: Ints
-    without: tuple[Year, ...]
     scene: Scene
 
 
@@ -132,7 +131,7 @@ def outlook(tonight: Returns, later: Returns, settings: FirmSettings, home: Ints
         last = Year(tax, found.short_term_out, found.long_term_out)
         without.append(last)
     scene = _scene(tonight, later, home, before, state_before, without)
-    return Outlook(tonight, later, settings, home, before, state_before, tuple(without), scene)
+    return Outlook(tonight, later, settings, home, before, state_before, scene)
 
 
 def _scene(
