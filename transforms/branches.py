@@ -22,8 +22,8 @@ from transforms.valuation import Outlook, Sales, evaluate
 
 MOST_NODES = 300
 """For one return; what is then left open counts in the gap. A count, not a time: the same advice on any machine."""
-MOST_PREFIXES = 64
-"""Of the largest losses, with which the search begins."""
+MOST_PREFIXES, MOST_TRADES = 64, 16
+"""Of the largest losses, with which the search begins; of the trades of a sale, each of which is tried without."""
 ENOUGH = 1.0
 """Cents: a node that could bring no more than so much above what is had is left."""
 _CENT = 1.0
@@ -182,7 +182,8 @@ def _relaxed(of: _Return, node: _Node, known: float) -> _Relaxed:
 def _better(of: _Return, best: Branched, relaxed: _Relaxed) -> Branched:
     """The best so far, or what a node's sale becomes where it is made to keep the rules."""
     down, up = _allowed(of, relaxed.parts, up=False), _allowed(of, relaxed.parts, up=True)
-    without = [np.where(of.lots.trade == trade, 0.0, down) for trade in np.unique(of.lots.trade[of.lots.fixed > 0])]
+    paid = np.unique(of.lots.trade[(of.lots.fixed > 0) & (down > 0)])[:MOST_TRADES]
+    without = [np.where(of.lots.trade == trade, 0.0, down) for trade in paid]
     return _best_of(of, best, [down, up, *(_allowed(of, parts, up=False) for parts in without)])
 
 

@@ -452,7 +452,8 @@ def _solve(lots: pl.DataFrame, found: branches.Branched, tonight: Tonight) -> Pl
     if found.undecided:
         other, limit = _programmed(lots, tonight, most)
         value = _value(other, tonight)
-        bound, optimum = min(bound, limit), "milp"
+        # the program takes lots that move more than the two nets as if they did not: then its bound is none
+        bound, optimum = (bound if lots["is_special"].any() else min(bound, limit)), "milp"
         parts, most = (other, value) if value > most else (parts, most)
     row = lots["row"][0]
     if _is_proved(lots):

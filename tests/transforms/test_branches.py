@@ -26,7 +26,7 @@ CASES = 120
 def random_night(rng: random.Random) -> harvest.Tonight:
     cost = PlatformCost(
         Decimal(rng.choice([0, 60])), Decimal(20), fixed_fee=Decimal(rng.choice([0, 0, 30, 150])),
-        minimum_trade=Decimal(rng.choice([0, 0, 5_000, 20_000])),
+        minimum_trade=Decimal(rng.choice([0, 5_000, 20_000])),
     )  # fmt: skip
     firm = settings(
         horizon_years=rng.choice([0, 1, 4]), holding_years=rng.choice([1, 3, 9]), platforms={"default": cost}
@@ -57,7 +57,7 @@ def random_sale(seed: int) -> tuple[pl.DataFrame, harvest.Tonight]:
     only = rng.choice([None, "fifo"])
     rows = [(account, None, "us_broker" if only else "self", "w", only) for account in "ab"]
     names = ("account_id", "platform", "custody", "wallet", "only_method")
-    kinds = facts(("NFT", "nft", rng.random() < 0.5, True), ("BTC", "coin", False, False))
+    kinds = facts(("NFT", "nft", rng.random() < 0.7, True), ("BTC", "coin", False, False))
     lots = holdings(*(random_lot(rng, place) for place in range(rng.randint(2, 5))))
     accounts = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
     return harvest.for_sale(lots, night, accounts, kinds, ["r"], 2025), night
