@@ -9,7 +9,6 @@ lies in `valuation`, tables elsewhere.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
 from itertools import product
 from typing import NamedTuple
 
@@ -23,7 +22,7 @@ from transforms.valuation import Outlook, Sales, evaluate
 MOST_NODES = 300
 """For one return; what is then left open counts in the gap. A count, not a time: the same advice on any machine."""
 MOST_PREFIXES, MOST_TRADES = 64, 16
-"""Of the largest losses, with which the search begins; of the trades of a sale, each of which is tried without."""
+"""Of the largest losses, with which the search begins; of the smallest trades of a sale, each of which is tried without."""
 ENOUGH = 1.0
 """Cents: a node that could bring no more than so much above what is had is left."""
 _CENT = 1.0
@@ -96,8 +95,9 @@ def solve(lots: Lots, row: int, view: Outlook) -> Branched:
         if not heap or -heap[0][0] <= best.value + ENOUGH or seen >= MOST_NODES:
             break
         _, _, node, relaxed = heapq.heappop(heap)
-        waiting = list(_split(of, node, relaxed))
-        if not waiting:  # nothing is broken, or cannot be decided: what is better would be in here
+        choices = _choices(of, node, relaxed)
+        waiting = [kept for choice in choices or () if (kept := _kept(of, choice)) is not None]
+        if choices is None:  # nothing is broken, or cannot be decided: what is better would be in here
             bound = max(bound, relaxed.bound)
             undecided = max(undecided, relaxed.bound if _small(of, relaxed.parts).any() else 0.0)
     bound = max(best.value, bound, -heap[0][0] if heap else 0.0)
@@ -182,7 +182,9 @@ def _relaxed(of: _Return, node: _Node, known: float) -> _Relaxed:
 def _better(of: _Return, best: Branched, relaxed: _Relaxed) -> Branched:
     """The best so far, or what a node's sale becomes where it is made to keep the rules."""
     down, up = _allowed(of, relaxed.parts, up=False), _allowed(of, relaxed.parts, up=True)
-    paid = np.unique(of.lots.trade[(of.lots.fixed > 0) & (down > 0)])[:MOST_TRADES]
+    moved = np.bincount(of.lots.trade, np.abs(of.lots.short + of.lots.long) * down)
+    paid = np.unique(of.lots.trade[(of.lots.fixed > 0) & (down > 0)])
+    paid = paid[np.argsort(moved[paid], kind="stable")[:MOST_TRADES]]
     without = [np.where(of.lots.trade == trade, 0.0, down) for trade in paid]
     return _best_of(of, best, [down, up, *(_allowed(of, parts, up=False) for parts in without)])
 
@@ -240,15 +242,8 @@ def _small(of: _Return, parts: Floats) -> Bools:
 # --- what is decided next ----------------------------------------------------------------------------------------------
 
 
-def _split(of: _Return, node: _Node, relaxed: _Relaxed) -> Iterator[_Node]:
-    """The two nodes that decide what the node's sale breaks first; none where it breaks nothing, or it cannot be decided."""
-    for choice in _choices(of, node, relaxed) or ():
-        kept = _kept(of, choice)
-        if kept is not None:
-            yield kept
-
-
 def _choices(of: _Return, node: _Node, relaxed: _Relaxed) -> tuple[_Node, _Node] | None:
+    """The two nodes that decide what the node's sale breaks first; none where it breaks nothing, or it cannot be decided."""
     lots, parts = of.lots, relaxed.parts
     cut = np.flatnonzero(lots.indivisible & (parts > 0) & (parts < 1))
     if cut.size:

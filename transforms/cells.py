@@ -642,7 +642,9 @@ def _entry(sources: str) -> Callable[..., Ints]:
                 domain.long[problem, 0],
                 domain.long[problem, -1],
             )
-            best = _tidied(case, _climbed(case, best, ends, bound > best.value), ends, domain)
+            best = _climbed(case, best, ends, bound > best.value)
+            bound = max(bound, best.value)  # what is then given up for a tidy point is in the gap
+            best = _tidied(case, best, ends, domain)
         points[problem, 0], points[problem, 1] = best.short, best.long
         values[problem, 0], values[problem, 1] = best.value, max(bound, best.value)
         corners = np.zeros((3 * len(left), 3), np.int64)
