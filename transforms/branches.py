@@ -50,6 +50,8 @@ class _Return(NamedTuple):
     """(lot, sum): what a lot moves, in the order of `Problems`."""
     chains: list[Ints]
     """The lots of each forced order, first to last."""
+    opening: Ints
+    """A lot of each trade."""
 
 
 class _Node(NamedTuple):
@@ -81,7 +83,8 @@ def solve(lots: Lots, row: int, view: Outlook) -> Branched:
     """
     moved = np.stack([lots.short, lots.long, lots.collectible, lots.given_up, lots.collectible_given_up], axis=1)
     chains = [np.flatnonzero(lots.chain == chain) for chain in np.unique(lots.chain[lots.chain >= 0])]
-    of = _Return(lots, row, view, moved, [chain[np.argsort(lots.place[chain], kind="stable")] for chain in chains])
+    ordered = [chain[np.argsort(lots.place[chain], kind="stable")] for chain in chains]
+    of = _Return(lots, row, view, moved, ordered, np.unique(lots.trade, return_index=True)[1])
     best, bound, undecided, seen = Branched(np.zeros(lots.short.size), 0.0, 0.0, undecided=False), 0.0, 0.0, 0
     best = _best_of(of, best, _prefixes(of))
     heap: list[tuple[float, int, _Node, _Relaxed]] = []
@@ -140,8 +143,7 @@ def _touched(of: _Return, parts: Floats) -> Bools:
 
 def _fees(of: _Return, touched: Bools) -> float:
     """The fixed costs of these trades, each counted once."""
-    first = np.unique(of.lots.trade, return_index=True)[1]
-    return float(of.lots.fixed[first] @ touched[first])
+    return float(of.lots.fixed[of.opening] @ touched[of.opening])
 
 
 # --- the bound of a node -----------------------------------------------------------------------------------------------

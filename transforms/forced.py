@@ -25,9 +25,9 @@ class Lots(NamedTuple):
 
     `short` and `long` are the losses (gains negative), `collectible` is a part of `long`, `given_up` and
     `collectible_given_up` are the basis given up. `decided`: sold whole or not at all, which is decided before all else,
-    for what the lot moves is more than the two nets; of others a sale gives up as much as it loses. `trade` numbers the order that a lot would be sold in (an asset of
-    an account), `fixed` and `least` are the fixed cost of that trade and its least value. `chain` and `place`: lots of
-    one chain are sold in the order of their places (-1: free).
+    for what the lot moves is more than the two nets; of others a sale gives up as much as it loses. `trade` numbers
+    the order that a lot would be sold in (an asset of an account), `fixed` and `least` are the fixed cost of that trade and
+    its least value. `chain` and `place`: lots of one chain are sold in the order of their places (-1: free).
     """
 
     short: Floats

@@ -64,7 +64,8 @@ class Plan(NamedTuple):
 
     `sold`: rows of `for_sale` with `position` (rank from 1), `sold` (the quantity), `proceeds`, `loss_basis` and
     `gain_basis` of the part sold, and the `SUMS` over it and all ranked above it. `proofs`: row, optimum (enumerated,
-    branched, milp, searched), gap (cents by which a better choice is at most better; null: not known), one row a return searched.
+    branched, milp, searched), gap (cents by which a better choice is at most better; null: not known), one row a return
+    searched.
     """
 
     sold: pl.DataFrame
@@ -452,8 +453,7 @@ def _solve(lots: pl.DataFrame, found: branches.Branched, tonight: Tonight) -> Pl
     if found.undecided:
         other, limit = _programmed(lots, tonight, most)
         value = _value(other, tonight)
-        # the program takes lots that move more than the two nets as if they did not: then its bound is none
-        bound, optimum = (bound if lots["is_special"].any() else min(bound, limit)), "milp"
+        bound, optimum = min(bound, limit), "milp"
         parts, most = (other, value) if value > most else (parts, most)
     row = lots["row"][0]
     if _is_proved(lots):
@@ -493,13 +493,16 @@ def _every_subset(lots: pl.DataFrame, tonight: Tonight) -> Plan:
 
 
 def _programmed(lots: pl.DataFrame, tonight: Tonight, known: float) -> tuple[pl.DataFrame, float]:
-    """The parts that the program chooses (none: nothing better than `known`), and a bound (cents) of any choice."""
+    """The parts that the program chooses (none: nothing better than `known`), and a bound (cents) of any choice.
+
+    It takes lots that move more than the two nets as if they did not: then there is no bound.
+    """
     nothing = np.zeros(1, np.int64)
     problem = _Problems(lots["row"].head(1).to_numpy(), dict.fromkeys(SUMS, nothing), [()])
     costs, _ = _curves(lots.filter(pl.col("short") + pl.col("long") != 0), problem.row)
     found = maximise(problem.apart(), costs, tonight.outlook, np.array([known]), told=True)
     solved = forced.solve(_forced_lots(lots), found.cells[0], known)
-    bound = max(known, float(found.bound[0]), solved.bound)
+    bound = np.inf if lots["is_special"].any() else max(known, float(found.bound[0]), solved.bound)
     if solved.parts is None:
         return _no_parts(lots), bound
     return _shares(lots, solved.parts), bound

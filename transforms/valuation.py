@@ -97,14 +97,13 @@ def later_year(tonight: Returns, ordinary: Ints, gains: Ints) -> Returns:
 class Outlook:
     """The returns of tonight, a later year of each, and what happens without any sale.
 
-    `home` is each return's state as `law.states` numbers it, `before` tonight's federal tax and `state_before` the
-    state's. `scene` has them for compiled code, with the later years in which tonight's carryover is used up.
+    `before` is tonight's federal tax and `state_before` the state's. `scene` has them for compiled code, with the later
+    years in which tonight's carryover is used up.
     """
 
     tonight: Returns
     later: Returns
     settings: FirmSettings
-    home: Ints
     before: Assessment
     state_before: Ints
     scene: Scene
@@ -131,7 +130,7 @@ def outlook(tonight: Returns, later: Returns, settings: FirmSettings, home: Ints
         last = Year(tax, found.short_term_out, found.long_term_out)
         without.append(last)
     scene = _scene(tonight, later, home, before, state_before, without)
-    return Outlook(tonight, later, settings, home, before, state_before, scene)
+    return Outlook(tonight, later, settings, before, state_before, scene)
 
 
 def _scene(
@@ -140,13 +139,10 @@ def _scene(
     year = kernel.Year(
         before.regular_tax, before.amt, before.niit, state_before, before.short_term_out, before.long_term_out
     )  # fmt: skip
-    rows = [np.array(field, np.int64).reshape(len(without), tonight.status.size) for field in _columns(without)]
+    columns = [[getattr(year, name) for year in without] for name in Year._fields]
+    rows = [np.array(field, np.int64).reshape(len(without), tonight.status.size) for field in columns]
     laws, rules = lookup(tonight.tax_year, tonight.status), rules_of(tonight, home)
     return Scene(*(kernel.records(of) for of in (tonight, later, laws, rules, year)), *rows)
-
-
-def _columns(years: list[Year]) -> list[list[Ints]]:
-    return [[getattr(year, name) for year in years] for name in Year._fields]
 
 
 def evaluate(view: Outlook, sales: Sales) -> Worth:

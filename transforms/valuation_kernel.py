@@ -81,24 +81,20 @@ class Sale(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Of a set of sales: this year with it, and the present value in cents of what the later years' taxes are less.
+    """Of a set of sales: this year with it (`sold`), and the present value in cents of what the later years' taxes are less.
 
     `carryover`: without a later sale (0 unless `Terms.whole`); `later`: with it; `early`: with it in the first year (0
     where it has no chance).
     """
 
-    regular: Any
-    amt: Any
-    niit: Any
-    state: Any
-    short_out: Any
-    long_out: Any
+    sold: Any
     carryover: Any
     later: Any
     early: Any
 
 
-FOUND = np.dtype([(name, np.int64) for name in Found._fields])
+FOUND = np.dtype([(name, np.int64) for name in (*Year._fields, *Found._fields[1:])])
+"""A `Found` as a record, its year's fields first."""
 
 
 def records(columns: Any) -> Records:
@@ -236,9 +232,7 @@ def _found(scene: Any, sale: Any, terms: Any, saved: Ints) -> Any:
     carryover = _saved(scene, sale, sold, -1, False, terms.discount, saved) if terms.whole else 0
     later = _saved(scene, sale, sold, terms.holding - 1, False, terms.discount, saved)
     early = _saved(scene, sale, sold, 0, True, terms.discount, saved) if terms.early else 0
-    return Found(
-        sold.regular, sold.amt, sold.niit, sold.state, sold.short_out, sold.long_out, carryover, later, early
-    )  # fmt: skip
+    return Found(sold, carryover, later, early)
 
 
 @compiled
@@ -246,19 +240,23 @@ def benefit_of(scene: Any, sale: Any, terms: Any, saved: Ints) -> Any:
     """`valuation.Worth.net_benefit` of one set of sales before the trading cost."""
     found = _found(scene, sale, terms, saved)
     before = _total(scene.before[sale.row])
-    return before - _total(found) + found.later - restarted(found.later, found.early, terms.early)
+    return before - _total(found.sold) + found.later - restarted(found.later, found.early, terms.early)
 
 
 def _entry(sources: str) -> Callable[[Scene, Records, Terms, Records], None]:
-    """The way in. Numba keeps what it compiled by this file and by what a function encloses: so by all `sources`."""
+    """The way in. Numba keeps what it compiled by this file and by what a function encloses: so by all `sources`.
+
+    They must be read in the function to be enclosed.
+    """
 
     @njit(cache=True, nogil=True, error_model="numpy")
     def value(scene: Any, sales: Records, terms: Any, out: Records) -> None:
         saved = np.zeros(scene.tax.shape[0] if len(sources) else 0, np.int64)
         for place in range(sales.size):
             found = _found(scene, sales[place], terms, saved)
-            out[place].regular, out[place].amt, out[place].niit = found.regular, found.amt, found.niit
-            out[place].state, out[place].short_out, out[place].long_out = found.state, found.short_out, found.long_out
+            sold = found.sold
+            out[place].regular, out[place].amt, out[place].niit = sold.regular, sold.amt, sold.niit
+            out[place].state, out[place].short_out, out[place].long_out = sold.state, sold.short_out, sold.long_out
             out[place].carryover, out[place].later, out[place].early = found.carryover, found.later, found.early
 
     return value

@@ -26,7 +26,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 def either(function: _Function) -> _Function:
     """A function of arrays, one place a return, that compiled code may call with the numbers of one return.
 
-    So the law stands once: arrays for the year's returns, compiled (`transforms.valuation`) for millions of what-ifs. It
+    So the law stands once: arrays for the year's returns, compiled (`valuation_kernel`) for millions of what-ifs. It
     keeps to what numba takes of single numbers: no `np.clip`, no `np.any`, `where` for `np.where`; figures with an axis
     of brackets are taken by `figure[bracket]`.
     """
@@ -61,8 +61,9 @@ class Parameters(NamedTuple):
 
     In the table the first two axes are year and status (index into `schemas.fields.STATUSES`), and `bracket_tops` has one
     more of 6, `rates` of 7: `rates[i + 1]` begins at `bracket_tops[i]`. `lookup` gathers years and statuses to one place
-    a return, and puts the axis of brackets first. `gain_rates` are the 0, 15 and 20 percent of section 1(h), `amt_rates` the 26 and 28 percent of
-    section 55(b). `below_25_top` is where the first ordinary rate of 25 percent or more begins (section 1(h)(1)(A)).
+    a return, and puts the axis of brackets first. `gain_rates` are the 0, 15 and 20 percent of section 1(h), `amt_rates` the
+    26 and 28 percent of section 55(b). `below_25_top` is where the first ordinary rate of 25 percent or more begins
+    (section 1(h)(1)(A)).
     `personal_exemption` is for each person (section 151, to 2017) and falls by `exemption_phase_out_rate` for each
     `exemption_phase_out_step` begun above `exemption_phase_out_start`.
     """

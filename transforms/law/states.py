@@ -64,8 +64,8 @@ class Rules(NamedTuple):
 
     `covered` is 0 where a state has no rules in a year, `figures_of` the year whose figures they are: one before the
     tax year where the state had not published its own. `tops` and `steps` (the rise of the rate at each) have one more
-    axis; `recapture` has two: from a taxable income on, what is recaptured whole and what is phased in (New York). `gather`
-    puts these axes first.
+    axis; `recapture` has two: from a taxable income on, what is recaptured whole and what is phased in (New York).
+    `rules_of` puts these axes first.
     """
 
     covered: Ints
