@@ -1,9 +1,10 @@
 """Cells: where the benefit of a sale, a function of the net short- and long-term loss, is linear, and its maximum.
 
 The benefit is piecewise linear and neither convex nor concave, so its cells are found and the maximum of each is taken.
-A cell is a triangle (a segment where only one kind of loss can be had) that is cut where two slopes meet, until each
-piece is linear or cannot hold anything better than what is known; the most promising cell of a return comes first. What a
-benefit is lies in `valuation`, lots elsewhere. All is compiled, one return at a time, with the law in it.
+A cell is a triangle (a segment where only one kind of loss can be had). Read over it (`law.readings`), the law says how
+far the benefit can be off the plane through its corners, and along which line it bends most: there the cell is cut, until
+each piece is linear or cannot hold anything better than what is known; the most promising cell of a return comes first.
+What a benefit is lies in `valuation`, lots elsewhere. All is compiled, one return at a time, with the law in it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from numba import njit
 
 from schemas.inputs import FirmSettings
 from transforms.law.parameters import Ints
+from transforms.law.readings import KEPT, NEAR, plane_of
 from transforms.law.tax import Returns
 from transforms.valuation import Outlook, Sales, evaluate, later_year, outlook, terms_of
 from transforms.valuation_kernel import Sale, benefit_of, compiled, digest
@@ -33,16 +35,12 @@ MOST_YEARS = 20
 """Later years at whose end the carryover may be used up."""
 MOST_CELLS, MOST_TOLD = 4_000, 1_000
 """Cells looked at for one problem, and where they are told; what is then left open counts in the gap."""
-SMALLEST = 50
-"""Cents: an edge that is not cut any more."""
-THIN = 100
-"""Cents: how high a cell is at least that is cut at its bends."""
+SMALLEST = 2
+"""Cents: a cell that is not cut any more."""
+THIN = 2
+"""Cents: a triangle no higher than that is its longest edge."""
 BESIDE, A_FEW = 100, 5
 """Cents: how near a bend a point is put on it, and how much it may cost (less than the rounding of the taxes)."""
-BENT = 4
-"""How far the benefit can be off a cell's plane, in times of what the probes are off it: a roof over an edge, seen at an
-eighth of it from either end, is at most four times as high."""
-_PROBE, _CLOSE = 1 / 8, 1 / 64
 _STEPS = tuple(10**power * digit for power in (6, 5, 4, 3, 2, 1, 0) for digit in (5, 2, 1))
 _STRIDES = 8
 A_STEP = 1_000
@@ -128,6 +126,7 @@ class _Case(NamedTuple):
     problems: Any
     problem: Any
     saved: Any
+    kept: Any
 
 
 class _Corner(NamedTuple):
@@ -152,14 +151,6 @@ class _Slope(NamedTuple):
     flat: Any
 
 
-class _Probes(NamedTuple):
-    """How far the probes of a cell are off its plane at most, and of each edge, and where the slopes of an edge meet."""
-
-    off: Any
-    bends: Any
-    places: Any
-
-
 def maximise(
     problems: Problems, costs: Costs, view: Outlook, known: Floats | None = None, *, told: bool = False
 ) -> Found:
@@ -175,7 +166,7 @@ def maximise(
     """
     size = problems.row.size
     known = np.full(size, -np.inf) if known is None else known
-    domain = _domain(costs, problems.row, view)
+    domain = _domain(costs, problems, view)
     out = np.zeros((size, 2), np.int64), np.zeros((size, 2))
     tasks = [(start, min(start + PROBLEMS_A_TASK, size)) for start in range(0, size, PROBLEMS_A_TASK)]
     columns = map(_plain, (costs, domain, problems))
@@ -189,19 +180,22 @@ def maximise(
     return Found(out[0][:, 0], out[0][:, 1], out[1][:, 0], out[1][:, 1], cells)
 
 
-def _domain(costs: Costs, rows: Ints, view: Outlook) -> Domain:
+def _domain(costs: Costs, problems: Problems, view: Outlook) -> Domain:
     """From all gains to all losses; the law bends where a line of Schedule D is zero, and at the yearly limit."""
-    before, limit = view.before, view.scene.laws["capital_loss_limit"][rows]
+    before, rows = view.before, problems.row
+    limit = view.scene.laws["capital_loss_limit"][rows]
+    line_7, line_15 = before.line_7[rows] - problems.short_loss, before.line_15[rows] - problems.long_loss
+    line_16 = line_7 + line_15
 
     def coordinates(term: int, line: Ints) -> Ints:
         low, high = -costs.total(2 * term + 1), costs.total(2 * term)
-        bends = [np.zeros_like(low), line, line + limit, before.line_16[rows], before.line_16[rows] + limit]
+        bends = [np.zeros_like(low), line, line + limit, line_16, line_16 + limit]
         return np.sort(np.stack([low, *(np.clip(at, low, high) for at in bends), high], axis=1), axis=1)
 
     yearly = limit + np.maximum(0, view.later.long_term[rows])
-    net = before.line_16[rows]
-    totals = [net, *(net + limit + count * yearly for count in range(min(view.settings.horizon_years, MOST_YEARS) + 1))]
-    return Domain(coordinates(0, before.line_7[rows]), coordinates(1, before.line_15[rows]), np.stack(totals, axis=1))
+    years = range(min(view.settings.horizon_years, MOST_YEARS) + 1)
+    totals = [line_16, *(line_16 + limit + count * yearly for count in years)]
+    return Domain(coordinates(0, line_7), coordinates(1, line_15), np.stack(totals, axis=1))
 
 
 def _plain(columns: Any) -> Any:
@@ -299,12 +293,9 @@ def _tried(case: Any, best: Any, corner: Any) -> Any:
 
 @compiled
 def _between(case: Any, one: Any, other: Any, part: Any) -> Any:
-    """A corner on the way from one to another, and what part of the way its whole cents are."""
+    """A corner on the way from one to another."""
     short = one.short + round((other.short - one.short) * part)
-    long = one.long + round((other.long - one.long) * part)
-    wide, high = other.short - one.short, other.long - one.long
-    whole, gone = (wide, short - one.short) if abs(wide) >= abs(high) else (high, long - one.long)
-    return _at(case, short, long), (gone / whole if whole else 0.0)
+    return _at(case, short, one.long + round((other.long - one.long) * part))
 
 
 # --- cells -----------------------------------------------------------------------------------------------------------
@@ -317,16 +308,10 @@ def _longest(a: Any, b: Any, c: Any) -> Any:
 
 
 @compiled
-def _is_thin(a: Any, b: Any, c: Any) -> Any:
-    """Whether a cell is lower than a dollar."""
-    twice_area = float(b.short - a.short) * (c.long - a.long) - float(c.short - a.short) * (b.long - a.long)
-    return abs(twice_area) < THIN * _longest(a, b, c)
-
-
-@compiled
 def _lined_up(a: Any, b: Any, c: Any) -> Any:
-    """The corners, of a flat cell its two ends, the second one twice: else its parts would overlap for ever."""
-    if float(b.short - a.short) * (c.long - a.long) != float(c.short - a.short) * (b.long - a.long):
+    """The corners, of a cell without height its two ends, the second one twice: else its parts would overlap for ever."""
+    twice_area = float(b.short - a.short) * (c.long - a.long) - float(c.short - a.short) * (b.long - a.long)
+    if abs(twice_area) > THIN * _longest(a, b, c):
         return a, b, c
     if _span(a, b) >= _span(b, c) and _span(a, b) >= _span(c, a):
         return a, b, b
@@ -345,7 +330,23 @@ def _most(case: Any, a: Any, b: Any, c: Any) -> Any:
     """What no point of a cell can exceed: all its loss for the least basis given up and the least cost."""
     given_up = min(a.short + a.long, b.short + b.long, c.short + c.long)
     most = _benefit(case, max(a.short, b.short, c.short), max(a.long, b.long, c.long), given_up)
-    return most + NOISE - _least_cost(case, a, b, c)
+    return most - _least_cost(case, a, b, c)
+
+
+@compiled
+def _over(case: Any, a: Any, b: Any, c: Any) -> Any:
+    """The benefit over a cell: the plane through its corners, seen from inside it, and how far it can be off that."""
+    of, problem = case.problems, case.problem
+    short, long = plane_of(a.short, b.short, c.short), plane_of(a.long, b.long, c.long)
+    sale = Sale(
+        of.row[problem],
+        short + of.short_loss[problem],
+        long + of.long_loss[problem],
+        of.collectible_loss[problem],
+        plane_of(a.short + a.long, b.short + b.long, c.short + c.long) + of.basis_given_up[problem],
+        of.collectible_given_up[problem],
+    )
+    return benefit_of(case.scene, sale, case.terms, case.kept)
 
 
 @compiled
@@ -360,71 +361,8 @@ def _slope(a: Any, b: Any, c: Any) -> Any:
 
 
 @compiled
-def _on_line(one: Any, other: Any, point: Any) -> Any:
-    """The value at a point of the line through two corners."""
-    wide, high = other.short - one.short, other.long - one.long
-    whole, gone = (wide, point.short - one.short) if abs(wide) >= abs(high) else (high, point.long - one.long)
-    return one.benefit + (other.benefit - one.benefit) * (gone / whole if whole else 0.0)
-
-
-@compiled
 def _span(one: Any, other: Any) -> Any:
     return abs(one.short - other.short) + abs(one.long - other.long)
-
-
-@compiled
-def _off_plane(a: Any, b: Any, c: Any, point: Any) -> Any:
-    """How far a point's benefit is off the plane through a cell's corners (of a flat cell: its longest edge)."""
-    slope = _slope(a, b, c)
-    if not slope.flat:
-        on = a.benefit + slope.short * (point.short - a.short) + slope.long * (point.long - a.long)
-    elif _span(a, b) >= _span(b, c) and _span(a, b) >= _span(c, a):
-        on = _on_line(a, b, point)
-    else:
-        on = _on_line(b, c, point) if _span(b, c) >= _span(c, a) else _on_line(c, a, point)
-    return abs(point.benefit - on)
-
-
-@compiled
-def _edge(case: Any, one: Any, other: Any) -> Any:
-    """How far an edge is off its chord at the probes near its ends, and where the slopes at the ends meet.
-
-    Where both probes lie on one line the bend is between the other end and its probe: that end's slope is then taken
-    from closer by.
-    """
-    near, near_part = _between(case, one, other, _PROBE)
-    far, far_part = _between(case, one, other, 1 - _PROBE)
-    chord = float(other.benefit - one.benefit)
-    bend = max(
-        abs(near.benefit - one.benefit - near_part * chord), abs(far.benefit - one.benefit - far_part * chord)
-    )  # fmt: skip
-    if bend <= NOISE:
-        return bend, 0.5
-    rising = (near.benefit - one.benefit) / near_part if near_part > 0 else chord
-    falling = (other.benefit - far.benefit) / (1 - far_part) if far_part < 1 else chord
-    least = 0.02
-    if abs(other.benefit - falling * (1 - near_part) - near.benefit) <= NOISE / 2:
-        close, part = _between(case, one, other, _CLOSE)
-        rising, least = ((close.benefit - one.benefit) / part if part > 0 else chord), 1e-4
-    elif abs(one.benefit + rising * far_part - far.benefit) <= NOISE / 2:
-        close, part = _between(case, one, other, 1 - _CLOSE)
-        falling, least = ((other.benefit - close.benefit) / (1 - part) if part < 1 else chord), 1e-4
-    meet = (chord - falling) / (rising - falling) if rising != falling else 0.5
-    return bend, (meet if least < meet < 1 - least else 0.5)
-
-
-@compiled
-def _probes(case: Any, a: Any, b: Any, c: Any) -> Any:
-    """Seven points: near both ends of each edge, and the middle."""
-    (bend_a, place_a), (bend_b, place_b), (bend_c, place_c) = _edge(case, a, b), _edge(case, b, c), _edge(case, c, a)
-    middle = _middle(case, a, b, c)
-    off = max(bend_a, bend_b, bend_c, _off_plane(a, b, c, middle))
-    return _Probes(off, (bend_a, bend_b, bend_c), (place_a, place_b, place_c))
-
-
-@compiled
-def _middle(case: Any, a: Any, b: Any, c: Any) -> Any:
-    return _at(case, round((a.short + b.short + c.short) / 3), round((a.long + b.long + c.long) / 3))
 
 
 # --- the best of a linear cell ---------------------------------------------------------------------------------------
@@ -432,16 +370,32 @@ def _middle(case: Any, a: Any, b: Any, c: Any) -> Any:
 
 @compiled
 def _best_of_linear(case: Any, a: Any, b: Any, c: Any, best: Any) -> Any:
-    """The best so far, or where the plane less the convex cost is highest: inside, or on an edge."""
-    slope = _slope(a, b, c)
+    """The best so far, or where the plane less the convex cost is highest, inside or on an edge; and how high it is there.
+
+    A point beside a threshold may be on its other side: then one a few cents further in stands for it.
+    """
+    reach, short, long, slope = -np.inf, a.short, a.long, _slope(a, b, c)
+    within = False
     if not slope.flat:
-        short, long = _worth_selling(case, slope.short, 0), _worth_selling(case, slope.long, 1)
-        if _holds(a, b, c, short, long):
-            return _tried(case, best, _at(case, round(short), round(long)))
+        inner_short, inner_long = _worth_selling(case, slope.short, 0), _worth_selling(case, slope.long, 1)
+        within = _holds(a, b, c, inner_short, inner_long)
+        if within:
+            short, long = round(inner_short), round(inner_long)
+            on = a.benefit + slope.short * (short - a.short) + slope.long * (long - a.long)
+            reach = on - _cost(case, short, 0) - _cost(case, long, 1)
     for one, other in ((a, b), (b, c), (c, a)):
-        part = _best_part(case, one, other)
-        best = _tried(case, best, _between(case, one, other, part)[0])
-    return best
+        part = 0.0 if within else _best_part(case, one, other)
+        x, y = one.short + round((other.short - one.short) * part), one.long + round((other.long - one.long) * part)
+        value = one.benefit + part * (other.benefit - one.benefit) - _cost(case, x, 0) - _cost(case, y, 1)
+        if value > reach:
+            reach, short, long = value, x, y
+    best = _tried(case, best, _at(case, short, long))
+    if reach > best.value + NOISE:
+        x, y = (a.short + b.short + c.short) // 3 - short, (a.long + b.long + c.long) // 3 - long
+        best = _tried(
+            case, best, _at(case, short + min(max(x, -2 * NEAR), 2 * NEAR), long + min(max(y, -2 * NEAR), 2 * NEAR))
+        )  # fmt: skip
+    return best, reach
 
 
 @compiled
@@ -544,56 +498,70 @@ def _first_cells(case: Any, told: Any, best: Any, domain: Any, cells: Any, heap:
 
 
 @listed
-def _cut(case: Any, told: Any, best: Any, most: Any, cell: Any, probes: Any, cells: Any, heap: Any) -> Any:
-    """A cell cut where its edges bend: across two edges, from one to its opposite corner, or from its middle."""
-    bends, places = probes.bends, probes.places
-    if cell[1].short == cell[2].short and cell[1].long == cell[2].long:
-        place = places[0] if bends[0] >= bends[2] else 1 - places[2]
-        point = _between(case, cell[0], cell[1], place)[0]
-        best = _add(case, told, best, most, cell[0], point, point, cells, heap)
-        return _add(case, told, best, most, point, cell[1], cell[1], cells, heap)
-    if _is_thin(cell[0], cell[1], cell[2]):
-        places = (0.5, 0.5, 0.5)  # at the bends the cents that points are rounded to could lead back to the same cell
-    bent = (bends[0] > NOISE) + (bends[1] > NOISE) + (bends[2] > NOISE)
-    if bent == 0:
-        middle = _middle(case, cell[0], cell[1], cell[2])
-        for edge in range(3):
-            best = _add(case, told, best, most, cell[edge], cell[(edge + 1) % 3], middle, cells, heap)
-        return best
-    if bent == 1:
-        edge = 0 if bends[0] > NOISE else (1 if bends[1] > NOISE else 2)
-        one, other, apex = cell[edge], cell[(edge + 1) % 3], cell[(edge + 2) % 3]
-        point = _between(case, one, other, places[edge])[0]
-        best = _add(case, told, best, most, one, point, apex, cells, heap)
-        return _add(case, told, best, most, point, other, apex, cells, heap)
-    # through the two edges that bend most: their common corner, and the four-sided rest in two
-    least = 0 if bends[0] <= bends[1] and bends[0] <= bends[2] else (1 if bends[1] <= bends[2] else 2)
-    start = (least + 2) % 3
-    apex, right, left = cell[start], cell[(start + 1) % 3], cell[(start + 2) % 3]
-    p = _between(case, apex, right, places[start])[0]
-    q = _between(case, left, apex, places[(start + 2) % 3])[0]
-    best = _add(case, told, best, most, apex, p, q, cells, heap)
-    best = _add(case, told, best, most, p, right, left, cells, heap)
-    if p.short != q.short or p.long != q.long:
-        best = _add(case, told, best, most, p, left, q, cells, heap)
-    return best
+def _halved(case: Any, told: Any, best: Any, most: Any, cell: Any, cells: Any, heap: Any) -> Any:
+    """A cell cut at the middle of its longest edge."""
+    one, other, apex = cell
+    if _span(cell[1], cell[2]) > _span(one, other):
+        one, other, apex = cell[1], cell[2], cell[0]
+    if _span(cell[2], cell[0]) > _span(one, other):
+        one, other, apex = cell[2], cell[0], cell[1]
+    point = _between(case, one, other, 0.5)
+    best = _add(case, told, best, most, one, point, apex, cells, heap)
+    return _add(case, told, best, most, point, other, apex, cells, heap)
+
+
+@compiled
+def _is(one: Any, other: Any) -> Any:
+    return one.short == other.short and one.long == other.long
 
 
 @listed
-def _looked_into(case: Any, told: Any, best: Any, most: Any, cell: Any, cells: Any, heap: Any, left: Any) -> Any:
-    """The best so far after a cell that could hold `most`: taken as linear, cut, or (`told`) `left` to who asks."""
+def _cut(case: Any, told: Any, best: Any, most: Any, cell: Any, over: Any, cells: Any, heap: Any) -> Any:
+    """A cell cut along the line that its mark is zero on: the corner alone on its side, and the four-sided rest in two.
+
+    Where whole cents put that line on the cell's own edge it is halved instead.
+    """
+    marks = over.p, over.q, over.r
+    for k in range(3):
+        apex, right, left = cell[k], cell[(k + 1) % 3], cell[(k + 2) % 3]
+        at, of_right, of_left = marks[k], marks[(k + 1) % 3], marks[(k + 2) % 3]
+        if at == 0 or of_right * at > 0 or of_left * at > 0 or (of_right == 0 and of_left == 0):
+            continue
+        p, q = _between(case, apex, right, at / (at - of_right)), _between(case, apex, left, at / (at - of_left))
+        if _is(p, apex) or _is(q, apex) or (_is(p, right) and _is(q, left)):
+            break
+        best = _add(case, told, best, most, apex, p, q, cells, heap)
+        if not _is(p, right):
+            best = _add(case, told, best, most, p, right, left, cells, heap)
+        if not (_is(q, left) or _is(p, q)):
+            best = _add(case, told, best, most, p, left, q, cells, heap)
+        return best
+    return _halved(case, told, best, most, cell, cells, heap)
+
+
+@listed
+def _looked_into(
+    case: Any, told: Any, best: Any, bound: Any, most: Any, cell: Any, cells: Any, heap: Any, left: Any
+) -> Any:
+    """The best so far after a cell that could hold `most`, and what is left open: it is linear, or is cut.
+
+    Of linear cells those that hold something better are `left` to who asks (`told`).
+    """
     a, b, c = cell
-    probes = _probes(case, a, b, c)
-    top = max(a.benefit, b.benefit, c.benefit) - _least_cost(case, a, b, c)
-    most = min(most, top + BENT * probes.off + NOISE)
-    if probes.off > NOISE and _longest(a, b, c) > SMALLEST:
-        return _cut(case, told, best, most, cell, probes, cells, heap) if most > best.value + 1 else best
-    if top + NOISE <= best.value:
-        return best
+    over = _over(case, a, b, c)
+    most = min(most, max(over.a, over.b, over.c) + over.high - _least_cost(case, a, b, c))
+    if most <= best.value + 1:
+        return best, bound
+    linear = over.high - over.low <= NOISE
+    if not linear and _longest(a, b, c) > SMALLEST:
+        return _cut(case, told, best, most, cell, over, cells, heap), bound
+    a, b, c = _Corner(a.short, a.long, over.a), _Corner(b.short, b.long, over.b), _Corner(c.short, c.long, over.c)
     if told:
-        left.append(cell)
-        return best
-    return _best_of_linear(case, a, b, c, best)
+        left.append((a, b, c))
+        return best, bound
+    best, reach = _best_of_linear(case, a, b, c, best)
+    most = min(most, reach + over.high)
+    return best, max(bound, most) if most > best.value + NOISE else bound
 
 
 @listed
@@ -611,7 +579,7 @@ def _explored(case: Any, told: Any, best: Any, domain: Any, left: Any) -> Any:
             break
         if looked_at < (MOST_TOLD if told else MOST_CELLS):
             looked_at += 1
-            best = _looked_into(case, told, best, most, cells[place], cells, heap, left)
+            best, bound = _looked_into(case, told, best, bound, most, cells[place], cells, heap, left)
             continue
         bound = max(bound, most)
         if not told:
@@ -628,9 +596,9 @@ def _entry(sources: str) -> Callable[..., Ints]:
         scene: Any, terms: Any, costs: Any, domain: Any, problems: Any, known: Any, told: Any, problem: Any, points: Any,
         values: Any,
     ) -> Ints:  # fmt: skip
-        case = _Case(
-            scene, terms, costs, problems, problem, np.zeros(scene.tax.shape[0] if len(sources) else 0, np.int64)
-        )
+        years = scene.tax.shape[0] if len(sources) else 0
+        saved, kept = np.zeros((years, 1), np.int64), np.zeros((years, KEPT))
+        case = _Case(scene, terms, costs, problems, problem, saved, kept)
         start = _at(case, 0, 0)
         best = _Best(0, 0, known[problem] if told else max(known[problem], float(start.benefit)))
         left = [(start, start, start)]  # emptied there

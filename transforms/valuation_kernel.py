@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from transforms.law.parameters import Ints, either
+from transforms.law.parameters import Ints
+from transforms.law.readings import either, got, half_away, put, surely, where
 from transforms.law.states import estimate
 from transforms.law.tax import Returns, assessed
 
@@ -108,28 +109,22 @@ def records(columns: Any) -> Records:
 
 
 @either
-def half_up(numerator: Any, denominator: Any) -> Any:
-    """The quotient, halves away from zero."""
-    return np.sign(numerator) * ((2 * np.abs(numerator) + denominator) // (2 * denominator))
-
-
-@either
 def a_year_earlier(value: Any, amount: Any, points: Any) -> Any:
     """The value a year earlier of what has `value` at a year's end and of `amount` cents then, in thousandths of a cent."""
     value = value + amount * _MILLS
-    return value - half_up(value * points, BASIS_POINTS + points)
+    return value - half_away(value * points, BASIS_POINTS + points)
 
 
 @either
 def in_cents(value: Any) -> Any:
     """Thousandths of a cent in cents, halves away from zero."""
-    return half_up(value, _MILLS)
+    return half_away(value, _MILLS)
 
 
 @either
 def restarted(later: Any, early: Any, chance: Any) -> Any:
     """The cost of a holding period that begins anew, cents: what an early sale loses, times its chance."""
-    return half_up((later - early) * chance, BASIS_POINTS) * (chance > 0)
+    return half_away((later - early) * chance, BASIS_POINTS)
 
 
 @compiled
@@ -172,14 +167,13 @@ def _later(scene: Any, row: Any, year: Any, short_in: Any, long_in: Any, gain: A
     """The tax and carryovers of a later year with these carryovers in and a sale: computed only where it differs."""
     was_short = scene.short_out[year - 1, row] if year else scene.before[row].short_out
     was_long = scene.long_out[year - 1, row] if year else scene.before[row].long_out
-    if short_in == was_short and long_in == was_long and gain == 0:
+    if surely(short_in == was_short) and surely(long_in == was_long) and surely(gain == 0):
         return scene.tax[year, row], scene.short_out[year, row], scene.long_out[year, row]
     base = scene.later[row]
-    sold_short, sold_long = (gain, 0) if short else (0, gain)
     returns = _with(
         base,
-        base.short_term + sold_short,
-        base.long_term + sold_long,
+        base.short_term + where(short, gain, 0),
+        base.long_term + where(short, 0, gain),
         base.gain_28 + (0 if short else gain_28),
         short_in,
         long_in,
@@ -197,22 +191,22 @@ def _saved(scene: Any, sale: Any, sold: Any, sale_year: Any, short: Any, discoun
     """
     row, of_28 = sale.row, sale.collectible_given_up
     lost_28, raised_28 = max(0, of_28), max(0, -of_28)
-    lost = max(0, sale.basis_given_up - of_28) + lost_28
-    raised = max(0, of_28 - sale.basis_given_up) + raised_28
+    lost = np.maximum(0, sale.basis_given_up - of_28) + lost_28
+    raised = np.maximum(0, of_28 - sale.basis_given_up) + raised_28
     before = scene.before[row]
     short_in, long_in, kept_short, kept_long = sold.short_out, sold.long_out, before.short_out, before.long_out
-    for year in range(saved.size):
+    for year in range(len(saved)):
         here = year == sale_year
         tax, short_in, long_in = _later(
-            scene, row, year, short_in, long_in, lost if here else 0, lost_28 if here else 0, short
+            scene, row, year, short_in, long_in, where(here, lost, 0), lost_28 if here else 0, short
         )
         kept, kept_short, kept_long = _later(
-            scene, row, year, kept_short, kept_long, raised if here else 0, raised_28 if here else 0, False
+            scene, row, year, kept_short, kept_long, where(here, raised, 0), raised_28 if here else 0, False
         )
-        saved[year] = kept - tax
-    value = 0
-    for year in range(saved.size - 1, -1, -1):
-        value = a_year_earlier(value, saved[year], discount)
+        put(saved, year, kept - tax)
+    value = 0 * lost
+    for year in range(len(saved) - 1, -1, -1):
+        value = a_year_earlier(value, got(saved, year, lost), discount)
     return in_cents(value)
 
 
@@ -251,7 +245,7 @@ def _entry(sources: str) -> Callable[[Scene, Records, Terms, Records], None]:
 
     @njit(cache=True, nogil=True, error_model="numpy")
     def value(scene: Any, sales: Records, terms: Any, out: Records) -> None:
-        saved = np.zeros(scene.tax.shape[0] if len(sources) else 0, np.int64)
+        saved = np.zeros((scene.tax.shape[0] if len(sources) else 0, 1), np.int64)
         for place in range(sales.size):
             found = _found(scene, sales[place], terms, saved)
             sold = found.sold

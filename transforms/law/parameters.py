@@ -4,43 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from importlib import resources
 from itertools import pairwise
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from numba.extending import overload, register_jitable
 
 from schemas.fields import STATUSES
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 """Whole numbers, one a return: money in cents, rates in thousandths."""
-
-
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-
-
-def either(function: _Function) -> _Function:
-    """A function of arrays, one place a return, that compiled code may call with the numbers of one return.
-
-    So the law stands once: arrays for the year's returns, compiled (`valuation_kernel`) for millions of what-ifs. It
-    keeps to what numba takes of single numbers: no `np.clip`, no `np.any`, `where` for `np.where`; figures with an axis
-    of brackets are taken by `figure[bracket]`.
-    """
-    register_jitable(function)
-    return function
-
-
-def where(condition: Any, yes: Any, no: Any) -> Any:
-    """`np.where`, which numba makes an array even of single numbers."""
-    return np.where(condition, yes, no)
-
-
-# numba wants both signatures alike, annotations included
-overload(where)(lambda condition, yes, no: lambda condition, yes, no: yes if condition else no)  # noqa: ARG005
 
 
 def brackets_first(figures: Ints) -> Ints:

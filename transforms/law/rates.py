@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from transforms.law.parameters import Ints, Parameters, either
+from transforms.law.parameters import Ints, Parameters
+from transforms.law.readings import either
 
 QUARTERS = 4
 """Quarter cents in a cent: the AMT exemption phases out by quarters."""

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.fields import STATUSES
-from transforms.law.parameters import Ints, LawFileError, brackets_first, either, texts, where
+from transforms.law.parameters import Ints, LawFileError, brackets_first, texts
+from transforms.law.readings import begun, either, where
 from transforms.law.tax import STANDARD, Assessment, Returns
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
@@ -240,7 +241,7 @@ def _recapture(taxable: Ints, agi: Ints, rules: Rules) -> Ints:
 def _credit(returns: Returns, federal_agi: Ints, rules: Rules) -> Ints:
     """Exemption credits, each lowered for every step of federal AGI begun above the start (Cal. R&TC 17054, 17054.1)."""
     over = np.maximum(0, federal_agi - rules.credit_phase_out_start)
-    steps = -(-over // np.maximum(1, rules.credit_phase_out_step))
+    steps = begun(over, np.maximum(1, rules.credit_phase_out_step))
     each = np.maximum(0, rules.credit_each - steps * rules.credit_phase_out_amount)
     credit: Ints = (rules.credit_persons + returns.aged * rules.credit_counts_aged) * each
     return credit
@@ -264,18 +265,20 @@ def _massachusetts(returns: Returns, a: Assessment, rules: Rules) -> Ints:
     long_used = np.minimum(long_loss - crossed, room - short_used)
     long_net = np.maximum(0, long_gain - (short_loss - short_used))
     collectible = np.minimum(np.maximum(0, returns.gain_28), long_net)
-    parts = (
-        (rest, rules.first_rate),
-        (interest - short_used - long_used, rules.first_rate),
-        (short_gain - crossed + collectible // 2, rules.short_term_rate),
-        (long_net - collectible, rules.long_term_rate),
-    )
+    interest, short_gain = interest - short_used - long_used, short_gain - crossed + collectible // 2
+    long_gain = long_net - collectible
     left = rules.exemption + returns.aged * rules.aged_exemption
-    units = total = gross = 0 * left
-    for amount, rate in parts:
-        taxed = np.maximum(0, amount - left)
-        left = np.maximum(0, left - amount)
-        units, total, gross = units + rate * taxed, total + taxed, gross + amount
+    taxed_rest = np.maximum(0, rest - left)
+    left = np.maximum(0, left - rest)
+    taxed_interest = np.maximum(0, interest - left)
+    left = np.maximum(0, left - interest)
+    taxed_short = np.maximum(0, short_gain - left)
+    left = np.maximum(0, left - short_gain)
+    taxed_long = np.maximum(0, long_gain - left)
+    total = taxed_rest + taxed_interest + taxed_short + taxed_long
+    gross = rest + interest + short_gain + long_gain
+    units = rules.first_rate * (taxed_rest + taxed_interest)
+    units = units + rules.short_term_rate * taxed_short + rules.long_term_rate * taxed_long
     units = units + rules.surtax_rate * np.maximum(0, total - rules.surtax_start)
     tax: Ints = where(gross <= rules.no_tax_to, 0, _cents(units))
     return tax

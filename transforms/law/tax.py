@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from schemas.fields import STATUSES
-from transforms.law.parameters import Ints, Parameters, either, lookup, where
+from transforms.law.parameters import Ints, Parameters, lookup
 from transforms.law.rates import QUARTERS, half_up, minimum_rates, preferential, rate_schedule, to_cents
+from transforms.law.readings import begun, either, where
 from transforms.law.worksheets import ScheduleDLines, capital_loss_carryover, schedule_d
 
 STANDARD = -1
@@ -249,7 +250,7 @@ def exemption_deduction(agi: Ints, exemptions: Ints, law: Parameters) -> Ints:
     exemption is zero.
     """
     over = np.maximum(0, agi - law.exemption_phase_out_start)
-    steps = -(-over // np.maximum(1, law.exemption_phase_out_step))
+    steps = begun(over, np.maximum(1, law.exemption_phase_out_step))
     left: Ints = 1000 - np.minimum(1000, law.exemption_phase_out_rate * steps)
     return exemptions * law.personal_exemption * left // 1000
 

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from transforms.law.parameters import Ints, either, where
+from transforms.law.parameters import Ints
+from transforms.law.readings import either, where
 
 
 class ScheduleDLines(NamedTuple):
