@@ -33,7 +33,7 @@ NOISE = 10
 """Cents: a dozen taxes, each rounded to cents, make a benefit; so much off a straight line is no bend."""
 MOST_YEARS = 20
 """Later years at whose end the carryover may be used up."""
-MOST_CELLS, MOST_TOLD = 4_000, 1_000
+MOST_CELLS, MOST_TOLD = 20_000, 1_000
 """Cells looked at for one problem, and where they are told; what is then left open counts in the gap."""
 SMALLEST = 2
 """Cents: a cell that is not cut any more."""
@@ -41,9 +41,9 @@ THIN = 2
 """Cents: a triangle no higher than that is its longest edge."""
 BESIDE, A_FEW = 100, 5
 """Cents: how near a bend a point is put on it, and how much it may cost (less than the rounding of the taxes)."""
+_FURTHER_IN = (2 * NEAR, 20 * NEAR)
 _STEPS = tuple(10**power * digit for power in (6, 5, 4, 3, 2, 1, 0) for digit in (5, 2, 1))
 _STRIDES = 8
-A_STEP = 1_000
 _DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, -1), (-1, 1), (1, 1), (-1, -1))
 _HALVINGS = 48
 """Of an edge, in search of its highest point: down to a part of a cent."""
@@ -390,11 +390,12 @@ def _best_of_linear(case: Any, a: Any, b: Any, c: Any, best: Any) -> Any:
         if value > reach:
             reach, short, long = value, x, y
     best = _tried(case, best, _at(case, short, long))
-    if reach > best.value + NOISE:
-        x, y = (a.short + b.short + c.short) // 3 - short, (a.long + b.long + c.long) // 3 - long
-        best = _tried(
-            case, best, _at(case, short + min(max(x, -2 * NEAR), 2 * NEAR), long + min(max(y, -2 * NEAR), 2 * NEAR))
-        )  # fmt: skip
+    x, y = (a.short + b.short + c.short) / 3 - short, (a.long + b.long + c.long) / 3 - long
+    far = max(abs(x), abs(y), 1.0)
+    for step in _FURTHER_IN:
+        if reach > best.value + NOISE:
+            part = min(1.0, step / far)
+            best = _tried(case, best, _at(case, short + round(part * x), long + round(part * y)))
     return best, reach
 
 
@@ -428,10 +429,10 @@ def _holds(a: Any, b: Any, c: Any, short: Any, long: Any) -> Any:
 
 
 @compiled
-def _climbed(case: Any, best: Any, ends: Any, far: Any) -> Any:
-    """From the best point uphill by ever smaller steps in eight directions; long ones where cells were left open."""
+def _climbed(case: Any, best: Any, ends: Any) -> Any:
+    """From the best point uphill by ever smaller steps in eight directions, where cells were left open."""
     for step in _STEPS:
-        for _ in range(_STRIDES if far or step <= A_STEP else 0):
+        for _ in range(_STRIDES):
             before = best.value
             start_short, start_long = best.short, best.long
             for across, along in _DIRECTIONS:
@@ -603,14 +604,15 @@ def _entry(sources: str) -> Callable[..., Ints]:
         best = _Best(0, 0, known[problem] if told else max(known[problem], float(start.benefit)))
         left = [(start, start, start)]  # emptied there
         best, bound = _explored(case, told, best, domain, left)
-        if not told and (best.short != 0 or best.long != 0):
+        if not told:
             ends = (
                 domain.short[problem, 0],
                 domain.short[problem, -1],
                 domain.long[problem, 0],
                 domain.long[problem, -1],
             )
-            best = _climbed(case, best, ends, bound > best.value)
+            if bound > best.value + NOISE:
+                best = _climbed(case, best, ends)
             bound = max(bound, best.value)  # what is then given up for a tidy point is in the gap
             best = _tidied(case, best, ends, domain)
         points[problem, 0], points[problem, 1] = best.short, best.long

@@ -40,6 +40,11 @@ def where(condition: Any, yes: Any, no: Any) -> Any:
     return np.where(condition, yes, no)
 
 
+def by(condition: Any, one: Any, other: Any, *given: Any) -> Any:
+    """What one function makes where the condition holds, elsewhere the other; compiled, only one is asked."""
+    return np.where(condition, one(*given), other(*given))
+
+
 def begun(amount: Any, size: Any) -> Any:
     """How many steps of a size an amount has begun: its quotient, rounded up. Each step counts, also over planes."""
     return -(-amount // size)
@@ -211,6 +216,12 @@ def _multiplied(x: Any, y: Any) -> Any:
 
 
 @register_jitable
+def _lower(above: Any, x_low: Any, y_low: Any) -> Any:
+    """By how much a minimum can be lower at a corner where the first is so much `above` the second."""
+    return min(above + x_low, y_low) if above > 0 else min(x_low, y_low - above)
+
+
+@register_jitable
 def _minimum(x: Any, y: Any) -> Any:
     """Where the arms cross, the minimum lies above the plane, at most by the smaller of what either exceeds the other."""
     a, b, c = x.a - y.a, x.b - y.b, x.c - y.c
@@ -219,13 +230,14 @@ def _minimum(x: Any, y: Any) -> Any:
         return x
     if below + y.high - x.low <= 0:
         return y
-    crossed = float(max(0, min(above, below)))
     p, q, r, wide = x.p, x.q, x.r, x.high - x.low
     if y.high - y.low > wide:
         p, q, r, wide = y.p, y.q, y.r, y.high - y.low
-    if crossed > wide:
+    if max(0, min(above, below)) > wide:
         p, q, r = float(a), float(b), float(c)
-    low, high = min(x.low, y.low), max(x.high, y.high) + crossed
+    # never above either arm; and what is least between the corners is least at one
+    high = min(x.high + max(0, above), y.high + max(0, below))
+    low = min(_lower(a, x.low, y.low), _lower(b, x.low, y.low), _lower(c, x.low, y.low))
     return _plane(min(x.a, y.a), min(x.b, y.b), min(x.c, y.c), low, high, p, q, r)
 
 
@@ -380,6 +392,9 @@ overload(where)(
         else (lambda condition, yes, no: yes if condition else no)
     )
 )
+overload(by)(lambda condition, one, other, *given: (  # noqa: ARG005
+    lambda condition, one, other, *given: one(*given) if condition else other(*given)
+))
 overload(begun)(
     lambda amount, size: (
         (lambda amount, size: _begun(amount, size))

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from schemas.fields import STATUSES
 from transforms.law.parameters import Ints, LawFileError, brackets_first, texts
-from transforms.law.readings import begun, either, where
+from transforms.law.readings import begun, by, either, where
 from transforms.law.tax import STANDARD, Assessment, Returns
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
@@ -152,7 +152,7 @@ def rules_of(returns: Returns, state: Ints, book: Book | None = None) -> Rules:
 def estimate(returns: Returns, assessment: Assessment, rules: Rules) -> Ints:
     """The state's tax in cents by its rules, 0 where it is not covered."""
     split = rules.model == _MASSACHUSETTS
-    tax = where(split, _massachusetts(returns, assessment, rules), _ordinary(returns, assessment, rules))
+    tax = by(split, _massachusetts, _ordinary, returns, assessment, rules)
     found: Ints = where(rules.covered == 1, tax, 0)
     return found
 
