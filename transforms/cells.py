@@ -21,8 +21,9 @@ from numba import njit
 
 from schemas.inputs import FirmSettings
 from transforms.law.parameters import Ints
-from transforms.law.readings import KEPT, NEAR, plane_of
-from transforms.law.tax import Returns
+from transforms.law.planes import NEAR, through
+from transforms.law.readings import KEPT
+from transforms.law.tax import AMOUNT_LIMIT, Returns
 from transforms.valuation import Outlook, Sales, evaluate, later_year, outlook, terms_of
 from transforms.valuation_kernel import Sale, benefit_of, compiled, digest
 
@@ -163,10 +164,14 @@ def maximise(
             for the same basis given up, which is what a cell is left out by.
         known: values that are had already: only what is better is looked for, and nothing else is found.
         told: the points of a cell cannot all be had: the cells that could beat `known` are told, and no point is tried.
+
+    Raises:
+        OverflowError: an amount is beyond `AMOUNT_LIMIT`.
     """
     size = problems.row.size
     known = np.full(size, -np.inf) if known is None else known
     domain = _domain(costs, problems, view)
+    _refuse_huge(problems, domain)
     out = np.zeros((size, 2), np.int64), np.zeros((size, 2))
     tasks = [(start, min(start + PROBLEMS_A_TASK, size)) for start in range(0, size, PROBLEMS_A_TASK)]
     columns = map(_plain, (costs, domain, problems))
@@ -196,6 +201,12 @@ def _domain(costs: Costs, problems: Problems, view: Outlook) -> Domain:
     years = range(min(view.settings.horizon_years, MOST_YEARS) + 1)
     totals = [line_16, *(line_16 + limit + count * yearly for count in years)]
     return Domain(coordinates(0, line_7), coordinates(1, line_15), np.stack(totals, axis=1))
+
+
+def _refuse_huge(problems: Problems, domain: Domain) -> None:
+    ends = (domain.short[:, [0, -1]].T + problems.short_loss, domain.long[:, [0, -1]].T + problems.long_loss)
+    if any(np.any(np.abs(amounts) > AMOUNT_LIMIT) for amounts in (*ends, *problems[3:])):
+        raise OverflowError(f"sales that move an amount beyond {AMOUNT_LIMIT} cents")
 
 
 def _plain(columns: Any) -> Any:
@@ -337,13 +348,13 @@ def _most(case: Any, a: Any, b: Any, c: Any) -> Any:
 def _over(case: Any, a: Any, b: Any, c: Any) -> Any:
     """The benefit over a cell: the plane through its corners, seen from inside it, and how far it can be off that."""
     of, problem = case.problems, case.problem
-    short, long = plane_of(a.short, b.short, c.short), plane_of(a.long, b.long, c.long)
+    short, long = through(a.short, b.short, c.short), through(a.long, b.long, c.long)
     sale = Sale(
         of.row[problem],
         short + of.short_loss[problem],
         long + of.long_loss[problem],
         of.collectible_loss[problem],
-        plane_of(a.short + a.long, b.short + b.long, c.short + c.long) + of.basis_given_up[problem],
+        through(a.short + a.long, b.short + b.long, c.short + c.long) + of.basis_given_up[problem],
         of.collectible_given_up[problem],
     )
     return benefit_of(case.scene, sale, case.terms, case.kept)

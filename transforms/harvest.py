@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP
 from itertools import product
 from typing import NamedTuple
 
@@ -626,7 +626,8 @@ def _cut(lots: pl.DataFrame, parts: list[int]) -> pl.DataFrame:
 
 def _shares(lots: pl.DataFrame, parts: Floats) -> pl.DataFrame:
     """`lots` of which these parts (0 to 1) are sold, in whole units; those of which nothing is sold are left out."""
-    units = [round(Decimal(part) * whole) for part, whole in zip(parts.tolist(), _units(lots["quantity"]), strict=True)]
+    shares = zip(map(float.as_integer_ratio, parts.tolist()), _units(lots["quantity"]), strict=True)
+    units = [(2 * above * whole + below) // (2 * below) for (above, below), whole in shares]
     return _cut(lots.filter([unit > 0 for unit in units]), [unit for unit in units if unit > 0])
 
 

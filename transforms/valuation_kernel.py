@@ -15,7 +15,7 @@ import numpy.typing as npt
 from numba import njit
 
 from transforms.law.parameters import Ints
-from transforms.law.readings import either, got, half_away, put, surely, where
+from transforms.law.readings import either, got, part, put, surely, where
 from transforms.law.states import estimate
 from transforms.law.tax import Returns, assessed
 
@@ -112,19 +112,19 @@ def records(columns: Any) -> Records:
 def a_year_earlier(value: Any, amount: Any, points: Any) -> Any:
     """The value a year earlier of what has `value` at a year's end and of `amount` cents then, in thousandths of a cent."""
     value = value + amount * _MILLS
-    return value - half_away(value * points, BASIS_POINTS + points)
+    return value - part(value, points, BASIS_POINTS + points)
 
 
 @either
 def in_cents(value: Any) -> Any:
     """Thousandths of a cent in cents, halves away from zero."""
-    return half_away(value, _MILLS)
+    return part(value, 1, _MILLS)
 
 
 @either
 def restarted(later: Any, early: Any, chance: Any) -> Any:
     """The cost of a holding period that begins anew, cents: what an early sale loses, times its chance."""
-    return half_away((later - early) * chance, BASIS_POINTS)
+    return part(later - early, chance, BASIS_POINTS)
 
 
 @compiled
@@ -257,11 +257,12 @@ def _entry(sources: str) -> Callable[[Scene, Records, Terms, Records], None]:
 
 
 def digest(*more: str) -> str:
-    """Of the files that are compiled here, and more of this package's."""
+    """Of the files that are compiled here, the order of the filing statuses included, and more of this package's."""
     folder = resources.files("transforms")
     law = sorted(file.name for file in folder.joinpath("law").iterdir() if file.name.endswith(".py"))
     files = ["valuation_kernel.py", *more, *(f"law/{name}" for name in law)]
-    return hashlib.sha256(b"".join(folder.joinpath(name).read_bytes() for name in files)).hexdigest()
+    sources = [resources.files("schemas").joinpath("fields.py"), *(folder.joinpath(name) for name in files)]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in sources)).hexdigest()
 
 
 value = _entry(digest())
