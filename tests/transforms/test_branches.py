@@ -17,7 +17,7 @@ import pytest
 
 from schemas.inputs import PlatformCost
 from tests.transforms.harvest_cases import expectations, facts, holding, holdings, settings, tonight
-from transforms import cells, harvest, valuation
+from transforms import branches, cells, forced, harvest, valuation
 from transforms.valuation import Sales
 
 CASES = 120
@@ -126,3 +126,71 @@ def test_no_set_of_quarters_is_better(monkeypatch, part):
         proofs.add(optimum)
     assert proofs >= {"branched", "searched", "enumerated"}
     assert len(missed) <= 2
+
+
+def parents_and_children(of: Any, node: Any, depth: int) -> Any:
+    """Bounds of a node and of each node that decides more, to a depth."""
+    relaxed = branches._relaxed(of, node, -np.inf)
+    for choice in (branches._choices(of, node, relaxed) or ()) if depth else ():
+        kept = branches._kept(of, choice)
+        if kept is not None:
+            yield relaxed.bound, branches._relaxed(of, kept, -np.inf).bound
+            yield from parents_and_children(of, kept, depth - 1)
+
+
+def problem_of(lots: Any, row: int, night: harvest.Tonight) -> Any:
+    """A return as the branches take it."""
+    sums = np.stack([lots.short, lots.long, lots.collectible, lots.given_up, lots.collectible_given_up], axis=1)
+    chains = [np.flatnonzero(lots.chain == chain) for chain in np.unique(lots.chain[lots.chain >= 0])]
+    return branches._Return(lots, row, night.outlook, sums, chains, np.unique(lots.trade, return_index=True)[1])
+
+
+def test_what_decides_more_never_promises_more(monkeypatch):
+    """The bound of a node holds for every node below it, or the search would leave out what is better."""
+    monkeypatch.setattr(harvest, "BROKER_YEAR", 2025)
+    pairs = []
+    for seed in range(400):
+        found, night = random_sale(seed)
+        if found.is_empty():
+            continue
+        lots = harvest._with_sums(found).sort("chain", "place")
+        special = lots["is_collectible"] | (lots["loss_basis"] != lots["gain_basis"])
+        of = problem_of(harvest._forced_lots(lots, special), int(lots["row"][0]), night)
+        for root in branches._roots(of):
+            pairs += parents_and_children(of, root, 4)
+    assert len(pairs) > 300
+    assert max(child - parent for parent, child in pairs) <= cells.NOISE
+
+
+def test_the_bound_of_a_node_holds_where_gains_are_sold_in_any_case():
+    """A short-term gain of 70,000 that is sold in any case moves where the law bends: this sale must stay below the bound."""
+    night = tonight(
+        expectations(91_000, 5_000), settings(horizon_years=5, platforms={}), status="mfs", ordinary=91_000,
+        short_term=10_649, long_term=30_000,
+    )  # fmt: skip
+
+    def column(*amounts: float) -> np.ndarray:
+        return np.array(amounts, np.float64)
+
+    count = 9
+    nothing = np.zeros(count)
+    lots = forced.Lots(
+        short=column(-7_000_000, 7_430, -39_443, 0, 0, 0, 24_128, 0, 30_000),
+        long=column(0, 0, 0, 7_000_000, 7_012_636, 7_030_068, 0, 281_752, 0),
+        collectible=nothing,
+        given_up=column(-7_000_000, 1_967_126, -39_443, 7_000_000, 7_012_636, 7_030_068, 24_128, 281_752, 30_000),
+        collectible_given_up=column(-7_000_000, 0, 0, 0, 0, 0, 0, 0, 0),
+        value=column(7_000_000, 929_950, 2_636_876, 4_166_106, 1_454_492, 993_138, 30_000, 30_000, 30_000),
+        cost=column(98_000, 2_325, 36_916, 10_415, 0, 0, 0, 0, 0),
+        indivisible=np.array([True, True, True, True, True, False, True, True, True]),
+        decided=np.array([True, True, False, False, False, False, False, False, False]),
+        trade=np.zeros(count, np.int64), fixed=np.full(count, 60_000.0), least=nothing, chain=np.full(count, -1),
+        place=np.arange(count),
+    )  # fmt: skip
+    of = problem_of(lots, 0, night)
+    parts = [np.array(choice, np.float64) for choice in itertools.product(*[(0, 1)] * count)]
+    parts += [np.where(np.arange(count) == 5, share, whole) for whole in parts for share in (0.25, 0.5, 0.55, 0.75)]
+    for root in branches._roots(of):
+        inside = [each for each in parts if (each >= root.low).all() and (each <= root.high).all()]
+        best = branches._best_of(of, branches.Branched(nothing, -np.inf, 0.0, undecided=False), inside)
+        assert branches._relaxed(of, root, -np.inf).bound >= best.value - cells.NOISE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from decimal import Decimal
+from fractions import Fraction
 from functools import cache
 
 import numpy as np
@@ -114,6 +115,19 @@ def test_lot_with_more_loss_for_its_trading_cost_goes_first():
     chosen = plan(night, holding("dear", 10_000, 90_000), holding("cheap", 10_000, 5_000))
     assert chosen["lot_id"][0] == "cheap"
     assert chosen["sold"][0] == 10
+
+
+def test_no_more_is_sold_of_a_lot_of_trillions_than_there_is():
+    """In an order that is forced a part is a binary fraction; of 10^30 units of dust the whole is the whole."""
+    found = harvest.for_sale(
+        holdings(holding("l", 4_000, 6_000, quantity=Decimal("1234567890123.123456789012345678"), price=Decimal("0.000000004"))),
+        tonight(), accounts(), facts(),
+    )  # fmt: skip
+    lots = harvest._with_sums(found)
+    for share in (1.0, 0.5, 1 / 3, 1 - 2**-53):
+        ((sold, quantity),) = harvest._shares(lots, np.array([share])).select("sold", "quantity").rows()
+        assert sold <= quantity
+        assert abs(Fraction(sold) - Fraction(share) * Fraction(quantity)) <= Fraction(1, 2 * 10**18)
 
 
 def test_part_of_a_lot_rounds_proceeds_and_basis_and_keeps_the_quantity_exact():

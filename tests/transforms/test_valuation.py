@@ -7,7 +7,7 @@ Single, 2025: standard deduction 15,750, gains 0 % up to 48,350, 15 % up to 533,
 from __future__ import annotations
 
 from dataclasses import fields
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
 import polars as pl
@@ -177,6 +177,15 @@ def test_present_value_is_exact_to_the_cent():
     exact = Decimal(10_000) / Decimal("1.0425") ** 30
     assert present_value(amounts, Decimal("0.0425"))[0] == round(exact)
     assert present_value([-amount for amount in amounts], Decimal("0.0425"))[0] == -round(exact)
+
+
+@pytest.mark.parametrize("rate", ["0.05", "0.3", "1"])
+def test_present_value_of_a_trillion_dollars_is_exact(rate):
+    """The largest amounts a return may hold: no product on the way leaves 64 bits."""
+    for cents in (10**14, 10**14 - 1, -(10**14) + 7, 10**12 + 1):
+        amounts = [np.array([cents])] * 10
+        exact = sum((cents / (1 + Decimal(rate)) ** year for year in range(1, 11)), Decimal(0))
+        assert present_value(amounts, Decimal(rate))[0] == exact.quantize(Decimal(1), ROUND_HALF_UP)
 
 
 def test_horizon_of_no_years_counts_this_year_alone():

@@ -135,16 +135,16 @@ def test_what_is_compiled_at_set_up_is_what_the_night_runs():
 
 def test_compiled_code_is_kept_by_all_its_sources(tmp_path, monkeypatch):
     """A change of the law, or of the search, names another entry of numba's cache."""
-    sources = valuation_kernel.resources.files("transforms")
-    copy = tmp_path / "transforms"
-    (copy / "law").mkdir(parents=True)
-    names = ["valuation_kernel.py", "cells.py"]
-    names += [f"law/{file.name}" for file in sources.joinpath("law").iterdir() if file.name.endswith(".py")]
+    root = valuation_kernel.resources.files("transforms").parent
+    names = ["schemas/fields.py", "transforms/valuation_kernel.py", "transforms/cells.py"]
+    law = root.joinpath("transforms/law")
+    names += [f"transforms/law/{file.name}" for file in law.iterdir() if file.name.endswith(".py")]
     for name in names:
-        (copy / name).write_bytes(sources.joinpath(name).read_bytes())
-    monkeypatch.setattr(valuation_kernel.resources, "files", lambda _: copy)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(root.joinpath(name).read_bytes())
+    monkeypatch.setattr(valuation_kernel.resources, "files", lambda package: tmp_path / package)
     assert valuation_kernel.digest("cells.py") == cells.search.py_func.__closure__[0].cell_contents  # type: ignore[attr-defined]
     for name in names:
         before = valuation_kernel.digest("cells.py")
-        (copy / name).write_bytes((copy / name).read_bytes() + b"\n")
+        (tmp_path / name).write_bytes((tmp_path / name).read_bytes() + b"\n")
         assert valuation_kernel.digest("cells.py") != before, name
