@@ -43,6 +43,7 @@ THIN = 2
 BESIDE, A_FEW = 100, 5
 """Cents: how near a bend a point is put on it, and how much it may cost (less than the rounding of the taxes)."""
 _FURTHER_IN = (2 * NEAR, 20 * NEAR)
+"""Cents: how far inside a cell a point is tried where the best one is on the other side of a threshold."""
 _STEPS = tuple(10**power * digit for power in (6, 5, 4, 3, 2, 1, 0) for digit in (5, 2, 1))
 _STRIDES = 8
 _DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, -1), (-1, 1), (1, 1), (-1, -1))
