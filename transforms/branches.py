@@ -1,8 +1,9 @@
 """Branches: the best sale of one return where lots are sold whole, in a forced order, or at a fixed cost a trade.
 
 Branch and bound. A node says of each lot what part is sold at least and at most, and of each trade whether it is made; its
-bound is the best sale were the rest free to choose (`cells`), with a fixed cost spread over the trade's lots. What that
-sale breaks is decided one way in one node and the other way in another, the most promising node first. What a benefit is
+bound is the best sale were the rest free to choose (`cells`), with a fixed cost spread over the trade's lots, and of a
+forced order whatever any of its beginnings moves of each term, for the least that one spends on it. What that sale breaks
+is decided one way in one node and the other way in another, the most promising node first. What a benefit is
 lies in `valuation`, tables elsewhere.
 """
 
@@ -63,11 +64,36 @@ class _Node(NamedTuple):
 
 
 class _Relaxed(NamedTuple):
-    """The best sale of a node were the rest free to choose, what it pays of fixed costs, and what none exceeds."""
+    """The best sale of a node were the rest free to choose, what it pays of fixed costs, and what none exceeds.
+
+    `split`: the lots of a forced order, where what is sold of it comes least near to what the sale takes of it.
+    """
 
     parts: Floats
     paid: Floats
     bound: float
+    split: tuple[Ints, Ints] | None
+
+
+class _Path(NamedTuple):
+    """A forced order's lots that are still open, and what is moved and spent up to each: (lots + 1)."""
+
+    lots: Ints
+    short: Floats
+    long: Floats
+    spent: Floats
+
+
+class _Pieces(NamedTuple):
+    """What net losses are made of, one place each: lots, or what a forced order can at best bring of a term.
+
+    `owner`: the lot, or the chain; `side` as in `Costs`, 4 for what moves nothing.
+    """
+
+    owner: Ints
+    side: Ints
+    amount: Floats
+    rate: Floats
 
 
 def solve(lots: Lots, row: int, view: Outlook) -> Branched:
@@ -151,31 +177,107 @@ def _fees(of: _Return, touched: Bools) -> float:
 
 def _relaxed(of: _Return, node: _Node, known: float) -> _Relaxed:
     lots, span = of.lots, node.high - node.low
-    loss = (lots.short + lots.long) * span
-    amount = np.abs(loss)
+    amount = np.abs((lots.short + lots.long) * span)
     all_of_trade = np.bincount(lots.trade, amount)[lots.trade]
     spread = np.where(node.made | (amount == 0), 0.0, lots.fixed * amount / np.maximum(all_of_trade, _CENT))
-    side = np.where(amount > 0, np.where(lots.long != 0, 2, 0) + (loss < 0), 4)
-    rate = (lots.cost * span + spread) / np.maximum(amount, 1e-9)
-    order = np.lexsort((rate, side))
-    start, stop = (np.searchsorted(side[order], np.arange(4), where) for where in ("left", "right"))
+    paths = [_path(of, chain[span[chain] > 0], span, spread) for chain in of.chains]
+    pieces = _pieces(of, span, spread, paths)
+    order = np.lexsort((pieces.rate, pieces.side))
+    side, rate, amount = pieces.side[order], pieces.rate[order], pieces.amount[order]
+    start, stop = (np.searchsorted(side, np.arange(4), where) for where in ("left", "right"))
     total, spent = np.zeros(amount.size), np.zeros(amount.size)
     for first, last in zip(start, stop, strict=True):
-        mine = order[first:last]
-        total[first:last], spent[first:last] = np.cumsum(amount[mine]), np.cumsum((rate * amount)[mine])
-    costs = Costs(total, spent, rate[order], start[None], stop[None])
+        total[first:last], spent[first:last] = np.cumsum(amount[first:last]), np.cumsum((rate * amount)[first:last])
+    costs = Costs(total, spent, rate, start[None], stop[None])
     sunk = float(lots.cost @ node.low) + _fees(of, node.made)
     sums = np.rint(node.low @ of.sums).astype(np.int64)
     found = maximise(Problems(np.array([of.row]), *sums[:, None]), costs, of.view, np.array([known + sunk]))
     wanted = np.zeros(5)
     for term, net in enumerate((int(found.short[0]), int(found.long[0]))):
         wanted[2 * term + (net < 0)] = abs(net)
-    before = np.zeros(amount.size)
-    before[order] = total - amount[order]
-    sold = np.clip(wanted[side] - before, 0.0, amount)
+    sold = np.clip(wanted[side] - (total - amount), 0.0, amount)
     sold = np.where(sold < _CENT / 2, 0.0, np.where(sold > amount - _CENT, amount, sold))
-    filled = sold / np.maximum(amount, 1e-9)
-    return _Relaxed(node.low + span * filled, spread * filled, float(found.bound[0]) - sunk)
+    taken = np.zeros(amount.size)
+    taken[order] = sold
+    filled, split = _filled(of, pieces, taken, paths)
+    return _Relaxed(node.low + span * filled, spread * filled, float(found.bound[0]) - sunk, split)
+
+
+def _path(of: _Return, chain: Ints, span: Floats, spread: Floats) -> _Path:
+    def up_to(amounts: Floats) -> Floats:
+        return np.concatenate([[0.0], np.cumsum((amounts * span)[chain])])
+
+    return _Path(
+        chain, up_to(of.lots.short), up_to(of.lots.long), up_to(of.lots.cost + spread / np.maximum(span, 1e-9))
+    )
+
+
+def _pieces(of: _Return, span: Floats, spread: Floats, paths: list[_Path]) -> _Pieces:
+    """Lots free to choose as they are; of a forced order, for each term, the least that any of its beginnings spends."""
+    lots, free = of.lots, np.flatnonzero((of.lots.chain < 0) & (span > 0))
+    loss = ((lots.short + lots.long) * span)[free]
+    amount = np.abs(loss)
+    side = np.where(amount > 0, np.where(lots.long[free] != 0, 2, 0) + (loss < 0), 4)
+    rate = (lots.cost * span + spread)[free] / np.maximum(amount, 1e-9)
+    found = [_Pieces(free, side, amount, rate)]
+    for number, path in enumerate(paths):
+        is_short = lots.short[path.lots] != 0
+        for term, net in enumerate((path.short, path.long)):
+            own = np.concatenate([[0.0], np.cumsum(np.diff(path.spent) * (is_short == (term == 0)))])
+            for below in (0, 1):
+                sizes, rates = _envelope(-net if below else net, own)
+                of_them = np.full(sizes.size, -1 - number), np.full(sizes.size, 2 * term + below)
+                found.append(_Pieces(*of_them, sizes, rates))
+    return _Pieces(*(np.concatenate(column) for column in zip(*found, strict=True)))
+
+
+def _envelope(net: Floats, spent: Floats) -> tuple[Floats, Floats]:
+    """The convex lower envelope of what is spent over nets of zero and more: lengths and slopes, the cheapest first."""
+    lengths: list[float] = []
+    slopes: list[float] = []
+    x, y = 0.0, 0.0
+    while True:
+        ahead = np.flatnonzero(net > x)
+        if not ahead.size:
+            return np.array(lengths), np.array(slopes)
+        slope = (spent[ahead] - y) / (net[ahead] - x)
+        least = slope.min()
+        far = ahead[slope <= least]
+        at = far[net[far].argmax()]
+        lengths.append(net[at] - x)
+        slopes.append(max(0.0, least))
+        x, y = net[at], spent[at]
+
+
+def _filled(of: _Return, pieces: _Pieces, taken: Floats, paths: list[_Path]) -> tuple[Floats, tuple[Ints, Ints] | None]:
+    """What part of each lot's span is sold, forced orders up to where they come nearest, and which of them is to split."""
+    filled = np.zeros(of.lots.short.size)
+    free = pieces.owner >= 0
+    filled[pieces.owner[free]] = taken[free] / np.maximum(pieces.amount[free], 1e-9)
+    net, split, most = np.where(pieces.side % 2 == 1, -taken, taken), None, _CENT
+    for number, path in enumerate(paths):
+        if not path.lots.size:
+            continue
+        mine = pieces.owner == -1 - number
+        short, long = (float(net[mine & (pieces.side // 2 == term)].sum()) for term in (0, 1))
+        at, part, miss = _nearest(path, short, long, float((taken * pieces.rate)[mine].sum()))
+        filled[path.lots[:at]], filled[path.lots[at]] = 1.0, part
+        if miss > most and path.lots.size > 1:
+            cut = min(max(at + round(part), 1), path.lots.size - 1)
+            most, split = miss, (path.lots[:cut], path.lots[cut:])
+    return filled, split
+
+
+def _nearest(path: _Path, short: float, long: float, paid: float) -> tuple[int, float, float]:
+    """How many lots of a path, and what part of the next, come nearest to these nets; and by how much they miss, cost too."""
+    step_short, step_long = np.diff(path.short), np.diff(path.long)
+    # a lot moves one of the two: so far on the way through it that this one is as wanted
+    ahead = np.sign(step_short) * (short - path.short[:-1]) + np.sign(step_long) * (long - path.long[:-1])
+    part = np.clip(ahead / np.maximum(np.abs(step_short) + np.abs(step_long), 1e-9), 0.0, 1.0)
+    off = np.abs(path.short[:-1] + part * step_short - short) + np.abs(path.long[:-1] + part * step_long - long)
+    at = int(off.argmin())
+    spent = path.spent[at] + part[at] * (path.spent[at + 1] - path.spent[at])
+    return at, float(part[at]), float(off[at]) + max(0.0, float(spent) - paid)
 
 
 # --- sales that can be made --------------------------------------------------------------------------------------------
@@ -188,7 +290,21 @@ def _better(of: _Return, best: Branched, relaxed: _Relaxed) -> Branched:
     paid = np.unique(of.lots.trade[(of.lots.fixed > 0) & (down > 0)])
     paid = paid[np.argsort(moved[paid], kind="stable")[:MOST_TRADES]]
     without = [np.where(of.lots.trade == trade, 0.0, down) for trade in paid]
-    return _best_of(of, best, [down, up, *(_allowed(of, parts, up=False) for parts in without)])
+    found = _best_of(of, best, [down, up, *(_allowed(of, parts, up=False) for parts in without)])
+    while of.chains and found.value > best.value:
+        best, found = found, _best_of(of, found, _shifted(of, found.parts))
+    return found
+
+
+def _shifted(of: _Return, parts: Floats) -> list[Floats]:
+    """The parts with one forced order sold up to each of its lots."""
+    tries = []
+    for chain in of.chains:
+        for sold in range(chain.size + 1):
+            other = parts.copy()
+            other[chain] = np.arange(chain.size) < sold
+            tries.append(_allowed(of, other, up=False))
+    return tries
 
 
 def _prefixes(of: _Return) -> list[Floats]:
@@ -251,10 +367,8 @@ def _choices(of: _Return, node: _Node, relaxed: _Relaxed) -> tuple[_Node, _Node]
     if cut.size:
         lot = cut[[np.abs(lots.short + lots.long)[cut].argmax()]]
         return _sold(node, lot), _left(node, lot)
-    for chain in of.chains:
-        kept = np.flatnonzero(parts[chain] < 1)
-        if kept.size and (parts[chain[kept[0] :]][1:] > 0).any():
-            return _sold(node, chain[[kept[0]]]), _left(node, chain[kept[0] + 1 :])
+    if relaxed.split is not None:
+        return _sold(node, relaxed.split[0]), _left(node, relaxed.split[1])
     touched = _touched(of, parts) & ~node.made
     owed = np.where(touched, lots.fixed - np.bincount(lots.trade, relaxed.paid)[lots.trade], 0.0)
     owed = np.where(_small(of, parts) & ~node.made, np.maximum(owed, 2 * _CENT), owed)
