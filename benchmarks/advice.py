@@ -1,11 +1,12 @@
 """The advice to a whole firm, beside the mixed-integer program and beside what tools do (the largest loss first).
 
-    .venv/bin/python -m benchmarks.advice [--clients 5000] [--lots 2000000] [--sample 20] [--fee 0]
+    .venv/bin/python -m benchmarks.advice [--clients 5000] [--lots 2000000] [--sample 20] [--fee 0] [--orders]
 
 Made-up returns of every status and income, lots at losses and gains on three platforms. The clock is on
 `advice.recommend`: holdings and returns in, both tables out. On a sample of clients without a minimum tax (the program does
 not know it) the program chooses from the same lots; `greedy` sells whole loss lots, the largest first, while the next one
-helps. `--fee` is a fixed cost in dollars of each trade, which makes the choice one by branches. Quote the ratios; docs/benchmarks.md has those of the last run.
+helps. `--fee` is a fixed cost in dollars of each trade, which makes the choice one by branches. `--orders` takes every
+platform for a broker that sells the oldest first, as if 2027 had come; the program is not asked then. Quote the ratios; docs/benchmarks.md has those of the last run.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from tests.transforms.harvest_problems import (
     tax_rows,
     worth,
 )
+from transforms import harvest
 from transforms.advice import Advice, recommend
 
 YEAR = 2025
@@ -87,15 +89,21 @@ def made_up(clients: int, lots: int) -> tuple[list[Problem], pl.DataFrame]:
     return people, gate.conform(full, Holdings)
 
 
-def ask(people: Sequence[Problem], lots: pl.DataFrame, rules: Rules = RULES) -> tuple[Advice, float]:
+def ask(
+    people: Sequence[Problem], lots: pl.DataFrame, rules: Rules = RULES, *, orders: bool = False
+) -> tuple[Advice, float]:
     names = [name_of(number) for number in range(len(people))]
     where = lots["account_id"].unique().sort().to_list()
+    kept = accounts(*((place, place.split("-")[1], "us_broker" if orders else "self") for place in where))
+    if orders:
+        harvest.BROKER_YEAR = YEAR
+        kept = kept.with_columns(wallet="account_id", only_method=pl.lit("fifo"))
     given = (
         lots,
         tax_rows(people),
         expected(people),
         pl.DataFrame({"return_id": names, "taxpayer_id": names, "role": "primary", "tax_year": YEAR}),
-        accounts(*((place, place.split("-")[1], "self") for place in where)),
+        kept,
         facts(("NFT", "nft", False, True)),
         zones(*((name, dt.date(1, 1, 1), "America/New_York") for name in names)),
         frame(ReviewItems),
@@ -149,11 +157,12 @@ def main() -> None:
     parser.add_argument("--lots", type=int, default=2_000_000)
     parser.add_argument("--sample", type=int, default=20)
     parser.add_argument("--fee", type=float, default=0.0)
+    parser.add_argument("--orders", action="store_true")
     asked = parser.parse_args()
     rules = replace(RULES, fixed_fee=asked.fee)
     ask(*made_up(20, 200), rules)  # once before the clock starts
     people, lots = made_up(asked.clients, asked.lots)
-    advice, seconds = ask(people, lots, rules)
+    advice, seconds = ask(people, lots, rules, orders=asked.orders)
     each = seconds / asked.clients
     print(f"{asked.clients:,} clients, {lots.height:,} lots: advice in {seconds:.2f} s, {each * 1e3:.2f} ms a client")
     best = advice.summary.filter(pl.col("scenario") == "best").sort("return_id")
@@ -166,6 +175,8 @@ def main() -> None:
         print(f"greedy by loss, all clients: {tools:,.2f}; left on the table {sum(said.values()) - tools:,.2f}, "
               f"{(sum(said.values()) - tools) / asked.clients:,.2f} a client")  # fmt: skip
 
+    if asked.sample == 0 or asked.orders:
+        return
     numbers = []
     for number in random.Random("sample").sample(range(asked.clients), asked.clients):
         if len(numbers) == asked.sample:
