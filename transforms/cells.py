@@ -38,17 +38,19 @@ MOST_CELLS, MOST_TOLD = 20_000, 1_000
 """Cells looked at for one problem, and where they are told; what is then left open counts in the gap."""
 SMALLEST = 2
 """Cents: a cell that is not cut any more."""
-THIN = 2
-"""Cents: a triangle no higher than that is its longest edge."""
+THIN, STEEP = 2, 2.5
+"""Cents: a triangle no higher than that is its longest edge, where a cent of loss costs no more than so many cents."""
 BESIDE, A_FEW = 100, 5
 """Cents: how near a bend a point is put on it, and how much it may cost (less than the rounding of the taxes)."""
+A_FEW_DOLLARS = 500
+"""Cents: so far about the best point of proved cells a better one is looked for, cents that their planes leave out."""
 _FURTHER_IN = (2 * NEAR, 20 * NEAR)
 """Cents: how far inside a cell a point is tried where the best one is on the other side of a threshold."""
 _STEPS = tuple(10**power * digit for power in (6, 5, 4, 3, 2, 1, 0) for digit in (5, 2, 1))
 _STRIDES = 8
 _DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, -1), (-1, 1), (1, 1), (-1, -1))
-_HALVINGS = 48
-"""Of an edge, in search of its highest point: down to a part of a cent."""
+_HALVINGS = 80
+"""Of an edge, in search of its highest point: down to a cent of the longest that amounts can make."""
 PROBLEMS_A_TASK = 16
 
 listed = njit(nogil=True, error_model="numpy")
@@ -260,6 +262,16 @@ def _cost(case: Any, net: Any, term: Any) -> Any:
 
 
 @compiled
+def _rate(case: Any, net: Any, term: Any) -> Any:
+    """What the last cent of a net loss costs."""
+    costs, side = case.costs, 2 * term + (1 if net < 0 else 0)
+    start, stop = costs.start[case.problem, side], costs.stop[case.problem, side]
+    if start == stop or net == 0:
+        return 0.0
+    return costs.rate[min(_first(costs.amount, start, stop, float(abs(net))), stop - 1)]
+
+
+@compiled
 def _worth_selling(case: Any, slope: Any, term: Any) -> Any:
     """The net loss (negative: gain) whose every lot costs less a cent than `slope` brings."""
     costs, side = case.costs, 2 * term + (1 if slope < 0 else 0)
@@ -320,10 +332,23 @@ def _longest(a: Any, b: Any, c: Any) -> Any:
 
 
 @compiled
-def _lined_up(a: Any, b: Any, c: Any) -> Any:
-    """The corners, of a cell without height its two ends, the second one twice: else its parts would overlap for ever."""
+def _is_thin(a: Any, b: Any, c: Any) -> Any:
     twice_area = float(b.short - a.short) * (c.long - a.long) - float(c.short - a.short) * (b.long - a.long)
-    if abs(twice_area) > THIN * _longest(a, b, c):
+    return abs(twice_area) <= THIN * _longest(a, b, c)
+
+
+@compiled
+def _is_steep(case: Any, a: Any, b: Any, c: Any) -> Any:
+    """Whether a cent more or less can cost much: a stablecoin that lost two cents costs as much to sell as any other."""
+    short = max(_rate(case, min(a.short, b.short, c.short), 0), _rate(case, max(a.short, b.short, c.short), 0))
+    return max(short, _rate(case, min(a.long, b.long, c.long), 1), _rate(case, max(a.long, b.long, c.long), 1)) > STEEP
+
+
+@compiled
+def _lined_up(case: Any, a: Any, b: Any, c: Any) -> Any:
+    """The corners, of a cell without height its two ends, the second one twice: else its parts would overlap for ever."""
+    flat = float(b.short - a.short) * (c.long - a.long) == float(c.short - a.short) * (b.long - a.long)
+    if not flat and (not _is_thin(a, b, c) or _is_steep(case, a, b, c)):
         return a, b, c
     if _span(a, b) >= _span(b, c) and _span(a, b) >= _span(c, a):
         return a, b, b
@@ -384,30 +409,33 @@ def _span(one: Any, other: Any) -> Any:
 def _best_of_linear(case: Any, a: Any, b: Any, c: Any, best: Any) -> Any:
     """The best so far, or where the plane less the convex cost is highest, inside or on an edge; and how high it is there.
 
-    A point beside a threshold may be on its other side: then one a few cents further in stands for it.
+    A point beside a threshold may be on its other side: then one a few cents further in stands for it. Of whole cents are
+    tried the nearest, and those nearer to nothing sold: the cent above may be of a lot that costs much to sell.
     """
-    reach, short, long, slope = -np.inf, a.short, a.long, _slope(a, b, c)
+    reach, short, long, slope = -np.inf, float(a.short), float(a.long), _slope(a, b, c)
     within = False
     if not slope.flat:
         inner_short, inner_long = _worth_selling(case, slope.short, 0), _worth_selling(case, slope.long, 1)
         within = _holds(a, b, c, inner_short, inner_long)
         if within:
-            short, long = round(inner_short), round(inner_long)
+            short, long = inner_short, inner_long
             on = a.benefit + slope.short * (short - a.short) + slope.long * (long - a.long)
             reach = on - _cost(case, short, 0) - _cost(case, long, 1)
     for one, other in ((a, b), (b, c), (c, a)):
         part = 0.0 if within else _best_part(case, one, other)
-        x, y = one.short + round((other.short - one.short) * part), one.long + round((other.long - one.long) * part)
+        x, y = one.short + (other.short - one.short) * part, one.long + (other.long - one.long) * part
         value = one.benefit + part * (other.benefit - one.benefit) - _cost(case, x, 0) - _cost(case, y, 1)
         if value > reach:
             reach, short, long = value, x, y
-    best = _tried(case, best, _at(case, short, long))
+    best = _tried(case, best, _at(case, round(short), round(long)))
+    if round(short) != int(short) or round(long) != int(long):
+        best = _tried(case, best, _at(case, int(short), int(long)))
     x, y = (a.short + b.short + c.short) / 3 - short, (a.long + b.long + c.long) / 3 - long
     far = max(abs(x), abs(y), 1.0)
     for step in _FURTHER_IN:
         if reach > best.value + NOISE:
             part = min(1.0, step / far)
-            best = _tried(case, best, _at(case, short + round(part * x), long + round(part * y)))
+            best = _tried(case, best, _at(case, round(short + part * x), round(long + part * y)))
     return best, reach
 
 
@@ -441,9 +469,11 @@ def _holds(a: Any, b: Any, c: Any, short: Any, long: Any) -> Any:
 
 
 @compiled
-def _climbed(case: Any, best: Any, ends: Any) -> Any:
-    """From the best point uphill by ever smaller steps in eight directions, where cells were left open."""
+def _climbed(case: Any, best: Any, ends: Any, most: Any) -> Any:
+    """From the best point uphill by ever smaller steps in eight directions, the first no larger than `most`."""
     for step in _STEPS:
+        if step > most:
+            continue
         for _ in range(_STRIDES):
             before = best.value
             start_short, start_long = best.short, best.long
@@ -459,6 +489,7 @@ def _climbed(case: Any, best: Any, ends: Any) -> Any:
 @compiled
 def _tidied(case: Any, best: Any, ends: Any, domain: Any) -> Any:
     """A best point on the bend of the law that it stands beside: roundings of taxes push it off by cents."""
+    least = best.value - A_FEW
     for kind, bends in enumerate((domain.short, domain.long, domain.total)):
         for place in range(bends.shape[1]):
             for term in (0, 1):
@@ -470,7 +501,7 @@ def _tidied(case: Any, best: Any, ends: Any, domain: Any) -> Any:
                 if not (ends[0] <= short <= ends[1] and ends[2] <= long <= ends[3]):
                     continue
                 value = _at(case, short, long).benefit - _cost(case, short, 0) - _cost(case, long, 1)
-                if value >= best.value - A_FEW:
+                if value >= least:
                     best = _Best(short, long, value)
     return best
 
@@ -478,7 +509,7 @@ def _tidied(case: Any, best: Any, ends: Any, domain: Any) -> Any:
 @listed
 def _add(case: Any, told: Any, best: Any, known: Any, a: Any, b: Any, c: Any, cells: Any, heap: Any) -> Any:
     """Try the corners of a new cell, and keep it if it could hold something better."""
-    a, b, c = _lined_up(a, b, c)
+    a, b, c = _lined_up(case, a, b, c)
     if _longest(a, b, c) == 0:
         return best
     if not told:
@@ -510,6 +541,11 @@ def _first_cells(case: Any, told: Any, best: Any, domain: Any, cells: Any, heap:
     return best
 
 
+@compiled
+def _is(one: Any, other: Any) -> Any:
+    return one.short == other.short and one.long == other.long
+
+
 @listed
 def _halved(case: Any, told: Any, best: Any, most: Any, cell: Any, cells: Any, heap: Any) -> Any:
     """A cell cut at the middle of its longest edge."""
@@ -519,13 +555,10 @@ def _halved(case: Any, told: Any, best: Any, most: Any, cell: Any, cells: Any, h
     if _span(cell[2], cell[0]) > _span(one, other):
         one, other, apex = cell[2], cell[0], cell[1]
     point = _between(case, one, other, 0.5)
+    if _is(apex, one) or _is(apex, other):  # no triangle: else what is added would line up to the whole again
+        apex = point
     best = _add(case, told, best, most, one, point, apex, cells, heap)
     return _add(case, told, best, most, point, other, apex, cells, heap)
-
-
-@compiled
-def _is(one: Any, other: Any) -> Any:
-    return one.short == other.short and one.long == other.long
 
 
 @listed
@@ -567,6 +600,8 @@ def _looked_into(
         return best, bound
     linear = over.high - over.low <= NOISE
     if not linear and _longest(a, b, c) > SMALLEST:
+        if _is_thin(a, b, c):
+            return _halved(case, told, best, most, cell, cells, heap), bound
         return _cut(case, told, best, most, cell, over, cells, heap), bound
     a, b, c = _Corner(a.short, a.long, over.a), _Corner(b.short, b.long, over.b), _Corner(c.short, c.long, over.c)
     if told:
@@ -623,8 +658,7 @@ def _entry(sources: str) -> Callable[..., Ints]:
                 domain.long[problem, 0],
                 domain.long[problem, -1],
             )
-            if bound > best.value + NOISE:
-                best = _climbed(case, best, ends)
+            best = _climbed(case, best, ends, _STEPS[0] if bound > best.value + NOISE else A_FEW_DOLLARS)
             bound = max(bound, best.value)  # what is then given up for a tidy point is in the gap
             best = _tidied(case, best, ends, domain)
         points[problem, 0], points[problem, 1] = best.short, best.long

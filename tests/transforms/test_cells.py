@@ -195,6 +195,29 @@ def test_what_is_sold_in_any_case_moves_where_the_law_bends():
         assert found.bound[problem] >= back - cells.NOISE
 
 
+def test_one_kind_of_loss_is_cut_until_it_is_proved():
+    """A segment is halved into two: once the first half was the whole again, and the cells ran out with 139 dollars open."""
+    found = maximise(*random_case(39, kinds=1))
+    assert (found.bound - found.value).max() <= cells.NOISE
+
+
+@pytest.mark.parametrize("cents", [1, 2, 3, 50, 900])
+@pytest.mark.parametrize("side", [SHORT_LOSS, SHORT_GAIN])
+def test_a_lot_that_lost_next_to_nothing_hides_no_other_sale(cents, side):
+    """Of a stablecoin with a loss (or gain) of a cent or two the sale costs 600 dollars: as much is brought as without it."""
+    now = return_of(2025, status=2, ordinary=2_000_000, short_term=6_000_000)
+    view = outlook(
+        now, later_year(now, np.array([8_000_000]), np.array([0])), settings(horizon_years=9, holding_years=1)
+    )
+    big = {LONG_LOSS: [(2_590_000, 0.0001)]}
+    alone = maximise(nothing_else(1), costs_of([big]), view)
+    beside = Case(nothing_else(1), costs_of([{**big, side: [(cents, 60_000 / cents)]}]), view)
+    found = maximise(*beside)
+    assert alone.value[0] > 100_00
+    assert found.value[0] >= alone.value[0] - cells.NOISE
+    assert found.bound[0] - found.value[0] <= cells.NOISE
+
+
 def test_of_what_cannot_be_better_than_what_is_known_nothing_is_found():
     case = random_case(5, kinds=2)
     found = maximise(*case)

@@ -230,16 +230,21 @@ def steps_begun(x: Any, size: Any) -> Any:
 
 @register_jitable
 def _above(d: Any, closed: Any) -> Any:
-    """Whether an amount in cents is above zero (`closed`: or zero); a threshold on the cell's edge is not inside it."""
+    """Whether an amount in cents is above zero (`closed`: or zero); a threshold on the cell's edge is not inside it.
+
+    Of an amount that is near zero in all of the cell, such as one that a limit holds there, the corners say it.
+    """
     least, most = min(d.a, d.b, d.c), max(d.a, d.b, d.c)
     everywhere, nowhere = least + d.low >= -NEAR, most + d.high <= NEAR
+    floor = 0 if closed else 1
     sure = 0
-    if everywhere or nowhere:
-        sure = 1 if everywhere and (closed or not nowhere) else -1
+    if everywhere and nowhere:
+        sure = 1 if least >= floor or (closed and most >= 0) else -1
+    elif everywhere or nowhere:
+        sure = 1 if everywhere else -1
     p, q, r = d.p, d.q, d.r
     if least < -NEAR and most > NEAR:
         p, q, r = float(d.a), float(d.b), float(d.c)
-    floor = 0 if closed else 1
     return _verdict(int(d.a >= floor), int(d.b >= floor), int(d.c >= floor), sure, p, q, r)
 
 

@@ -101,6 +101,22 @@ def test_a_cliff_inside_a_cell_is_told_and_one_on_its_edge_is_not_inside(thresho
 
 
 @njit
+def either_side(x):
+    return told(where(x >= 1_000, 50, 0 * x)), told(where(x > 1_000, 50, 0 * x))
+
+
+@pytest.mark.parametrize(("amount", "chosen"), [(996, (0, 0)), (1_000, (50, 0)), (1_004, (50, 50))])
+def test_an_amount_that_is_near_a_threshold_all_over_a_cell_is_on_its_own_side(amount, chosen):
+    """As an income is that the yearly limit of losses holds in place: no edge of the cell, so nothing is seen from inside."""
+
+    @njit
+    def asked(amount):
+        return either_side(through(amount, amount, amount))
+
+    assert tuple(at for at, _, _ in asked(amount)) == tuple((one, one, one) for one in chosen)
+
+
+@njit
 def benefit_over(scene, problems, terms, problem, a, b, c, kept):
     one = cells._Corner(a[0], a[1], 0), cells._Corner(b[0], b[1], 0), cells._Corner(c[0], c[1], 0)
     case = cells._Case(scene, terms, problems, problems, problem, kept, kept)
