@@ -91,9 +91,9 @@ class HarvestSummary(Table):
 
     `loss_harvested` and `gain_harvested` are the sums of the lots sold at a loss and at a gain. `optimum` says how the
     choice was proved: every cell of the tax function enumerated, branch and bound over that, a mixed-integer program,
-    or a search that proves nothing; `gap` is by how much a better choice is at most better (null: not known). `greedy_net_benefit` is what the
-    largest losses bring that cover the year's gains and the limit, `everything_net_benefit` what all losses bring (null:
-    there is none).
+    or a search that proves nothing; `gap` is by how much a better choice is at most better (null: not known).
+    `greedy_net_benefit` is what the largest losses bring that cover the year's gains and the limit,
+    `everything_net_benefit` what all losses bring (null: there is none).
     """
 
     scenario: str = pa.Field(isin=SCENARIOS)

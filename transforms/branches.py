@@ -1,10 +1,10 @@
 """Branches: the best sale of one return where lots are sold whole, in a forced order, or at a fixed cost a trade.
 
 Branch and bound. A node says of each lot what part is sold at least and at most, and of each trade whether it is made; its
-bound is the best sale were the rest free to choose (`cells`), with a fixed cost spread over the trade's lots, and of a
-forced order whatever any of its beginnings moves of each term, for the least that one spends on it. What that sale breaks
-is decided one way in one node and the other way in another, the most promising node first. What a benefit is
-lies in `valuation`, tables elsewhere.
+bound is the best sale were the rest free to choose (`cells`), with a fixed cost spread over the trade's lots, of a forced
+order whatever any of its beginnings moves of each term, for the least that one spends on it, and of what else a lot moves
+(28 % gains, the basis of a gift that has two) only the good. What that sale breaks or leaves out is decided one way in one
+node and the other way in another, the most promising node first. What a benefit is lies in `valuation`, tables elsewhere.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from transforms.cells import Bools, Costs, Floats, Problems, maximise
+from transforms.cells import NOISE, Bools, Costs, Floats, Problems, maximise
 from transforms.forced import Lots
 from transforms.law.parameters import Ints
 from transforms.valuation import Outlook, Sales, evaluate
@@ -23,22 +23,22 @@ from transforms.valuation import Outlook, Sales, evaluate
 MOST_NODES = 300
 """For one return; what is then left open counts in the gap. A count, not a time: the same advice on any machine."""
 MOST_PREFIXES, MOST_TRADES = 64, 16
-"""Of the largest losses, with which the search begins; of the smallest trades of a sale, each of which is tried without."""
+"""Of the largest losses, with which the search begins, and of an order; of a sale's trades, each of which is tried without."""
 ENOUGH = 1.0
 """Cents: a node that could bring no more than so much above what is had is left."""
+MOST_MOVED, _FINEST = 64, 2.0**-20
+"""Lots that are moved one by one where gifts leave a gap, and the smallest part of one that is moved."""
 _CENT = 1.0
+_COLLECTIBLE = 2
+"""The place of the collectible loss in the sums, the only one but the nets of which more is better."""
 
 
 class Branched(NamedTuple):
-    """The part of each lot to sell, what it brings and what no choice exceeds, cents.
-
-    `undecided`: something better could be had by trades of several lots that must reach a least value.
-    """
+    """The part of each lot to sell, what it brings and what no choice exceeds, cents."""
 
     parts: Floats
     value: float
     bound: float
-    undecided: bool
 
 
 class _Return(NamedTuple):
@@ -49,6 +49,8 @@ class _Return(NamedTuple):
     view: Outlook
     sums: Floats
     """(lot, sum): what a lot moves, in the order of `Problems`."""
+    beside: Floats
+    """(lot, sum): of these what it moves beside a net loss that gives up as much basis: nothing, of most lots."""
     chains: list[Ints]
     """The lots of each forced order, first to last."""
     opening: Ints
@@ -67,12 +69,14 @@ class _Relaxed(NamedTuple):
     """The best sale of a node were the rest free to choose, what it pays of fixed costs, and what none exceeds.
 
     `split`: the lots of a forced order, where what is sold of it comes least near to what the sale takes of it.
+    `left_out`: of each lot what it moves beside the nets, as far as the bound takes it for better than it is.
     """
 
     parts: Floats
     paid: Floats
     bound: float
     split: tuple[Ints, Ints] | None
+    left_out: Floats
 
 
 class _Path(NamedTuple):
@@ -100,19 +104,20 @@ def solve(lots: Lots, row: int, view: Outlook) -> Branched:
     """The best parts of one return's lots.
 
     Args:
-        lots: of the return `row`. Those not `decided` give up as much basis as they lose, none of it collectible.
+        lots: of the return `row`. What is collectible but not `decided` is searched without proof: how a collectible bends
+            the law is not monotone (in Massachusetts a gain at 28 % can be taxed less than another).
         row: place of the return in `view`.
         view: the returns and the years after.
 
     Returns:
-        `bound` is above `value` by more than `ENOUGH` where nodes or cells were left open, or trades `undecided`.
+        `bound` is above `value` by more than `ENOUGH` where nodes or cells were left open.
     """
     moved = np.stack([lots.short, lots.long, lots.collectible, lots.given_up, lots.collectible_given_up], axis=1)
     chains = [np.flatnonzero(lots.chain == chain) for chain in np.unique(lots.chain[lots.chain >= 0])]
     ordered = [chain[np.argsort(lots.place[chain], kind="stable")] for chain in chains]
-    of = _Return(lots, row, view, moved, ordered, np.unique(lots.trade, return_index=True)[1])
-    best, bound, undecided, seen = Branched(np.zeros(lots.short.size), 0.0, 0.0, undecided=False), 0.0, 0.0, 0
-    best = _best_of(of, best, _prefixes(of))
+    of = _Return(lots, row, view, moved, _beside(lots), ordered, np.unique(lots.trade, return_index=True)[1])
+    best, bound, seen = Branched(np.zeros(lots.short.size), 0.0, 0.0), 0.0, 0
+    best = _improved(of, best, _prefixes(of))
     heap: list[tuple[float, int, _Node, _Relaxed]] = []
     waiting = _roots(of)
     while True:
@@ -126,11 +131,18 @@ def solve(lots: Lots, row: int, view: Outlook) -> Branched:
         _, _, node, relaxed = heapq.heappop(heap)
         choices = _choices(of, node, relaxed)
         waiting = [kept for choice in choices or () if (kept := _kept(of, choice)) is not None]
-        if choices is None:  # nothing is broken, or cannot be decided: what is better would be in here
+        if choices is None:  # nothing is broken: what is better would be in here
             bound = max(bound, relaxed.bound)
-            undecided = max(undecided, relaxed.bound if _small(of, relaxed.parts).any() else 0.0)
-    bound = max(best.value, bound, -heap[0][0] if heap else 0.0)
-    return best._replace(bound=bound, undecided=undecided > best.value + ENOUGH)
+    bound = max(bound, -heap[0][0] if heap else 0.0)
+    if bound > best.value + NOISE and of.beside.any():
+        best = _polished(of, best)
+    return best._replace(bound=max(best.value, bound))
+
+
+def _beside(lots: Lots) -> Floats:
+    nothing = np.zeros(lots.short.size)
+    given_up = lots.given_up - lots.short - lots.long
+    return np.stack([nothing, nothing, lots.collectible, given_up, lots.collectible_given_up], axis=1)
 
 
 def _roots(of: _Return) -> list[_Node]:
@@ -190,7 +202,8 @@ def _relaxed(of: _Return, node: _Node, known: float) -> _Relaxed:
         total[first:last], spent[first:last] = np.cumsum(amount[first:last]), np.cumsum((rate * amount)[first:last])
     costs = Costs(total, spent, rate, start[None], stop[None])
     sunk = float(lots.cost @ node.low) + _fees(of, node.made)
-    sums = np.rint(node.low @ of.sums).astype(np.int64)
+    good = _only_good(of.beside) * span[:, None]
+    sums = np.rint(node.low @ of.sums + good.sum(axis=0)).astype(np.int64)
     found = maximise(Problems(np.array([of.row]), *sums[:, None]), costs, of.view, np.array([known + sunk]))
     wanted = np.zeros(5)
     for term, net in enumerate((int(found.short[0]), int(found.long[0]))):
@@ -200,7 +213,13 @@ def _relaxed(of: _Return, node: _Node, known: float) -> _Relaxed:
     taken = np.zeros(amount.size)
     taken[order] = sold
     filled, split = _filled(of, pieces, taken, paths)
-    return _Relaxed(node.low + span * filled, spread * filled, float(found.bound[0]) - sunk, split)
+    left_out = np.abs(of.beside * (span * filled)[:, None] - good).sum(axis=1)
+    return _Relaxed(node.low + span * filled, spread * filled, float(found.bound[0]) - sunk, split, left_out)
+
+
+def _only_good(beside: Floats) -> Floats:
+    """Loss at 28 % without the gain at 28 %, and less basis given up without more: at best a sale moves so much."""
+    return np.where(np.arange(beside.shape[1]) == _COLLECTIBLE, np.maximum(beside, 0.0), np.minimum(beside, 0.0))
 
 
 def _path(of: _Return, chain: Ints, span: Floats, spread: Floats) -> _Path:
@@ -286,24 +305,62 @@ def _nearest(path: _Path, short: float, long: float, paid: float) -> tuple[int, 
 def _better(of: _Return, best: Branched, relaxed: _Relaxed) -> Branched:
     """The best so far, or what a node's sale becomes where it is made to keep the rules."""
     down, up = _allowed(of, relaxed.parts, up=False), _allowed(of, relaxed.parts, up=True)
-    moved = np.bincount(of.lots.trade, np.abs(of.lots.short + of.lots.long) * down)
-    paid = np.unique(of.lots.trade[(of.lots.fixed > 0) & (down > 0)])
-    paid = paid[np.argsort(moved[paid], kind="stable")[:MOST_TRADES]]
-    without = [np.where(of.lots.trade == trade, 0.0, down) for trade in paid]
-    found = _best_of(of, best, [down, up, *(_allowed(of, parts, up=False) for parts in without)])
-    while of.chains and found.value > best.value:
-        best, found = found, _best_of(of, found, _shifted(of, found.parts))
+    more = [_allowed(of, parts, up=False) for parts in _topped_up(of, relaxed.parts)]
+    return _improved(of, best, [down, up, *more, *_without(of, down)])
+
+
+def _improved(of: _Return, best: Branched, tries: list[Floats]) -> Branched:
+    """The best so far, or the best of some sales, and of those near it: one trade less, one order sold further or less."""
+    found = _best_of(of, best, tries)
+    while found.value > best.value:
+        best = found
+        for near in [_without(of, best.parts), *(_shifted(of, best.parts, chain) for chain in of.chains)]:
+            found = _best_of(of, found, near)
     return found
 
 
-def _shifted(of: _Return, parts: Floats) -> list[Floats]:
-    """The parts with one forced order sold up to each of its lots."""
+def _polished(of: _Return, best: Branched) -> Branched:
+    """The best so far with more or less of single lots, by ever smaller steps: halves of many gifts come no nearer."""
+    order = np.lexsort((-of.lots.value, ~of.beside.any(axis=1)))
+    moved = np.eye(order.size)[order[~of.lots.indivisible[order]][:MOST_MOVED]]
+    step = 0.5
+    while step > _FINEST:
+        tries = np.clip(best.parts + step * np.concatenate([moved, -moved]), 0.0, 1.0)
+        found = _best_of(of, best, [_allowed(of, parts, up=False) for parts in tries])
+        step = step if found.value > best.value else step / 2
+        best = found
+    return best
+
+
+def _without(of: _Return, parts: Floats) -> list[Floats]:
+    """The parts without one of the smallest trades that cost a fee."""
+    moved = np.bincount(of.lots.trade, np.abs(of.lots.short + of.lots.long) * parts)
+    paid = np.unique(of.lots.trade[(of.lots.fixed > 0) & (parts > 0)])
+    paid = paid[np.argsort(moved[paid], kind="stable")[:MOST_TRADES]]
+    return [_allowed(of, np.where(of.lots.trade == trade, 0.0, parts), up=False) for trade in paid]
+
+
+def _topped_up(of: _Return, parts: Floats) -> list[Floats]:
+    """The parts with more of one lot, by which a trade reaches its least value: of those that lose or gain least by it."""
+    lots = of.lots
+    too_little = np.bincount(lots.trade, _small(of, parts))[lots.trade] > 0
+    sold = np.bincount(lots.trade, lots.value * parts)[lots.trade]
+    more = (lots.least - sold) / np.maximum(lots.value, _CENT)
+    able = np.flatnonzero(too_little & (parts + more <= 1))
+    per_dollar = np.abs(lots.short + lots.long)[able] / np.maximum(lots.value[able], _CENT)
+    able = able[np.argsort(per_dollar, kind="stable")[:MOST_TRADES]]
+    return [parts + more * (np.arange(parts.size) == lot) for lot in able]
+
+
+def _shifted(of: _Return, parts: Floats, chain: Ints) -> list[Floats]:
+    """The parts with one forced order sold up to others of its lots: those beside the last one sold, and some of all."""
+    last, beside = int((parts[chain] > 0).sum()), MOST_PREFIXES // 4
+    ends = np.append(np.linspace(0, chain.size, MOST_PREFIXES // 2), np.arange(last - beside, last + beside))
     tries = []
-    for chain in of.chains:
-        for sold in range(chain.size + 1):
-            other = parts.copy()
-            other[chain] = np.arange(chain.size) < sold
-            tries.append(_allowed(of, other, up=False))
+    for sold in np.unique(np.clip(ends.astype(np.int64), 0, chain.size)):
+        other = parts.copy()
+        other[chain] = np.arange(chain.size) < sold
+        tries.append(_allowed(of, other, up=False))
     return tries
 
 
@@ -321,22 +378,26 @@ def _prefixes(of: _Return) -> list[Floats]:
 
 def _best_of(of: _Return, best: Branched, tries: list[Floats]) -> Branched:
     """The best so far, or the best of some sales that can be made."""
+    if not tries:
+        return best
     parts = np.stack(tries)
-    sums = np.rint(parts @ of.sums).astype(np.int64)
-    cost = np.array([float(of.lots.cost @ each) + _fees(of, _touched(of, each)) for each in tries])
-    short, long, collectible, given_up, collectible_given_up = sums.T
-    sales = Sales(
-        np.full(len(tries), of.row), short, long, collectible, given_up, np.rint(cost).astype(np.int64), collectible_given_up
-    )  # fmt: skip
-    values = evaluate(of.view, sales).net_benefit
+    values = _values(of, parts, np.array([_fees(of, _touched(of, each)) for each in tries]))
     most = int(values.argmax())
     return best._replace(parts=parts[most], value=float(values[most])) if values[most] > best.value else best
+
+
+def _values(of: _Return, parts: Floats, fees: Floats) -> Ints:
+    """Net benefit of sales: (sale)."""
+    short, long, collectible, given_up, collectible_given_up = np.rint(parts @ of.sums).astype(np.int64).T
+    cost = np.rint(parts @ of.lots.cost + fees).astype(np.int64)
+    row = np.full(cost.size, of.row)
+    return evaluate(of.view, Sales(row, short, long, collectible, given_up, cost, collectible_given_up)).net_benefit
 
 
 def _allowed(of: _Return, parts: Floats, *, up: bool) -> Floats:
     """The parts made such that they can be sold: by more (`up`) or less of the lots that break a rule."""
     lots = of.lots
-    parts = np.where((lots.indivisible | lots.decided) & (parts < 1), float(up) * (parts > 0), parts)
+    parts = np.where(lots.indivisible & (parts < 1), float(up) * (parts > 0), parts)
     for chain in of.chains if up else []:
         sold = np.flatnonzero(parts[chain] > 0)
         parts[chain[: sold[-1] if sold.size else 0]] = 1.0
@@ -371,20 +432,42 @@ def _choices(of: _Return, node: _Node, relaxed: _Relaxed) -> tuple[_Node, _Node]
         return _sold(node, relaxed.split[0]), _left(node, relaxed.split[1])
     touched = _touched(of, parts) & ~node.made
     owed = np.where(touched, lots.fixed - np.bincount(lots.trade, relaxed.paid)[lots.trade], 0.0)
-    owed = np.where(_small(of, parts) & ~node.made, np.maximum(owed, 2 * _CENT), owed)
-    if owed.max(initial=0.0) <= _CENT:
+    small = _small(of, parts)
+    owed = np.where(small & ~node.made, np.maximum(owed, 2 * _CENT), owed)
+    if owed.max(initial=0.0) > _CENT:
+        trade = lots.trade == lots.trade[owed.argmax()]
+        return node._replace(made=node.made | trade), _left(node, np.flatnonzero(trade))
+    if _is_too_good(of, node, relaxed):
+        return _halved(of, node, relaxed.left_out)
+    in_small = np.bincount(lots.trade, small)[lots.trade] > 0
+    return _halved(of, node, np.where(in_small, lots.value * (node.high - node.low), 0.0))
+
+
+def _is_too_good(of: _Return, node: _Node, relaxed: _Relaxed) -> bool:
+    """Whether the node's sale, could it be made, would bring less than its bound, for all that it moves."""
+    if relaxed.left_out.max() <= _CENT:
+        return False
+    fees = np.array([_fees(of, node.made) + relaxed.paid.sum()])
+    return bool(_values(of, relaxed.parts[None], fees)[0] < relaxed.bound - NOISE)
+
+
+def _halved(of: _Return, node: _Node, size: Floats) -> tuple[_Node, _Node] | None:
+    """At least, or at most, half of what is open of the lot where most is at stake."""
+    most = int(size.argmax())
+    if size[most] <= _CENT:
         return None
-    trade = lots.trade == lots.trade[owed.argmax()]
-    return node._replace(made=node.made | trade), _left(node, np.flatnonzero(trade))
+    lot, middle = np.array([most]), float(node.low[most] + node.high[most]) / 2
+    least, at_most = (1.0, 0.0) if of.lots.indivisible[most] else (middle, middle)
+    return _sold(node, lot, least), _left(node, lot, at_most)
 
 
-def _sold(node: _Node, lot: Ints) -> _Node:
+def _sold(node: _Node, lots: Ints, least: float = 1.0) -> _Node:
     low = node.low.copy()
-    low[lot] = 1.0
+    low[lots] = least
     return node._replace(low=low)
 
 
-def _left(node: _Node, lots: Ints) -> _Node:
+def _left(node: _Node, lots: Ints, most: float = 0.0) -> _Node:
     high = node.high.copy()
-    high[lots] = 0.0
+    high[lots] = most
     return node._replace(high=high)

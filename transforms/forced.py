@@ -18,16 +18,16 @@ from transforms.law.parameters import Ints
 SECONDS = 5.0
 """For one return; what is not proven by then stands in the gap."""
 _WHOLE = 1e-7
+_BESIDE = 3.0
+"""Cents: cells have corners of whole cents and leave out what is thinner than two, so a sale may lie so far beside one."""
 
 
 class Lots(NamedTuple):
     """The lots of one return that may be sold, arrays of one length; money in cents.
 
     `short` and `long` are the losses (gains negative), `collectible` is a part of `long`, `given_up` and
-    `collectible_given_up` are the basis given up. `decided`: sold whole or not at all, which is decided before all else,
-    for what the lot moves is more than the two nets; of others a sale gives up as much as it loses. `trade` numbers
-    the order that a lot would be sold in (an asset of an account), `fixed` and `least` are the fixed cost of that trade and
-    its least value. `chain` and `place`: lots of one chain are sold in the order of their places (-1: free).
+    `collectible_given_up` are the basis given up. `decided`: sold whole or not at all, which is decided first. `trade` numbers the order that a lot would be sold in (an asset of an
+    account), `fixed` and `least` are the fixed cost of that trade and its least value. `chain` and `place`: lots of one chain are sold in the order of their places (-1: free).
     """
 
     short: Floats
@@ -64,7 +64,7 @@ class _Solver(highspy.Highs):
 def solve(lots: Lots, cells: Cells, known: float, seconds: float = SECONDS) -> Solved:
     """The best parts of lots, over the cells that could hold something better than `known` (cents).
 
-    The sums of short and long loss are a point of one cell, written by its corners: sum of weight x corner, the weights
+    The sums of short and long loss are a point of one cell (or `_BESIDE` it), written by its corners: sum of weight x corner, the weights
     summing to that cell's binary; so the benefit is the same mean of the corners' benefits. Parts of a chain: a lot
     may be begun only when the one before it is sold whole.
     """
@@ -99,9 +99,9 @@ def _in_one_cell(model: highspy.Highs, lots: Lots, cells: Cells, parts: list[hig
         model.addConstr(sum(weights[3 * cell : 3 * cell + 3]) == one)
     for index, losses in enumerate((lots.short, lots.long)):
         summed = sum(loss * part for loss, part in zip(losses.tolist(), parts, strict=True) if loss)
-        model.addConstr(
-            summed - sum(corner[index] * weight for corner, weight in zip(corners, weights, strict=True)) == 0
-        )
+        beside = model.addVariable(lb=-_BESIDE, ub=_BESIDE)
+        point = sum(corner[index] * weight for corner, weight in zip(corners, weights, strict=True))
+        model.addConstr(summed - point + beside == 0)
     return sum(corner[2] * weight for corner, weight in zip(corners, weights, strict=True))
 
 

@@ -2,8 +2,8 @@
 
 Where lots are divisible and free to choose, the best net short- and long-term loss is found by the exact enumeration of
 `cells`, and made up of the lots that cost least a dollar of it. Where an order is forced, a trade has a fixed cost or a
-least size, or units are indivisible, `branches` solves it, and `forced` what it leaves undecided. Lots whose sale moves
-more than the two nets (28 % gains, gifts with two bases) are tried in and out.
+least size, units are indivisible, or a sale moves more than the two nets (28 % gains, gifts with two bases), `branches`
+solves it, and `forced` what it leaves undecided.
 """
 
 from __future__ import annotations
@@ -31,10 +31,8 @@ from transforms.valuation import Outlook, Sales, Worth, evaluate, later_year, ou
 
 BATCH = 1_000
 """Returns searched together."""
-MOST_TRIED = 3
-"""Lots that move more than the two nets: every subset of so many is tried; more are treated as if they did not."""
-MOST_MOVED = 64
-"""Lots of a return that a search which proves nothing moves."""
+MOST_DECIDED = 6
+"""Collectibles of a return, if each is sold whole or not at all, of which every subset is looked into."""
 MOST_WHOLE = 12
 """Of so many lots that are sold whole or not at all every subset is tried."""
 BROKER_YEAR = 2027
@@ -219,18 +217,17 @@ def choose(lots: pl.DataFrame, tonight: Tonight) -> Plan:
 
 
 def _choose(lots: pl.DataFrame, tonight: Tonight) -> Plan:
-    lots = _with_sums(lots).with_columns(
-        is_special=(pl.col("is_collectible") | (pl.col("loss_basis") != pl.col("gain_basis")))
-    )
     hard = (
         (pl.col("chain") != _NO_CHAIN)
         | pl.col("is_indivisible")
+        | pl.col("is_collectible")
+        | (pl.col("loss_basis") != pl.col("gain_basis"))
         | (pl.col("fixed_fee") > 0)
         | (pl.col("minimum_trade") > 0)
     )
-    lots = lots.with_columns(is_hard=hard.any().over("row"), tried=pl.col("is_special").sum().over("row") <= MOST_TRIED)
+    lots = _with_sums(lots).with_columns(is_hard=hard.any().over("row"))
     easy, hard_lots = lots.filter(~pl.col("is_hard")), lots.filter("is_hard")
-    free = _free(easy, tonight)
+    free = _enumerated(easy, tonight)
     bound = _bound(hard_lots, tonight)
     parts = pl.concat([free.sold, bound.sold])
     ranked = _ranked(parts)
@@ -247,126 +244,22 @@ def _choose(lots: pl.DataFrame, tonight: Tonight) -> Plan:
 # --- lots free to choose ---
 
 
-class _Problems(NamedTuple):
-    """Variants of returns: which special lots are sold (whole) beside the others, and the sums of these in cents."""
-
-    row: Ints
-    sums: dict[str, Ints]
-    taken: list[tuple[str, ...]]
-
-    def apart(self) -> Problems:
-        """As the search takes them."""
-        names = ("short", "long", "collectible", "given_up", "collectible_given_up")
-        return Problems(self.row, *(self.sums[name] for name in names))
-
-
-def _free(lots: pl.DataFrame, tonight: Tonight) -> Plan:
-    """Lots free to choose; where some move more than the nets in part, also as if they did not, and what is near."""
-    if lots.is_empty():
-        return Plan(_no_parts(lots), _proofs([], [], []))
-    plan = _enumerated(lots, tonight)
-    unproved = plan.proofs.filter(pl.col("optimum") == "searched")
-    if unproved.is_empty():
-        return plan
-    doubtful = lots.join(unproved, on="row", how="semi")
-    other = _enumerated(doubtful.with_columns(is_special=pl.lit(value=False)), tonight).sold
-    sold = [plan.sold.join(unproved, on="row", how="anti")]
-    for row, of in doubtful.partition_by("row", as_dict=True).items():
-        tries = [parts.filter(pl.col("row") == row[0]) for parts in (plan.sold, other)]
-        sold.append(_nearby(max(tries, key=lambda parts: _value(parts, tonight)), of, tonight))
-    return Plan(pl.concat(sold), plan.proofs)
-
-
-def _nearby(parts: pl.DataFrame, lots: pl.DataFrame, tonight: Tonight) -> pl.DataFrame:
-    """The parts of one return with more or less of single lots, by ever smaller steps, while that is better.
-
-    Moved are lots that can be cut, those with two bases or at 28 % first, then the largest, at most `MOST_MOVED`.
-    """
-    movable = lots.filter(~pl.col("is_indivisible"))
-    lots = movable.sort("is_special", "proceeds", *_TIES, descending=[True, True, *[False] * 3]).head(MOST_MOVED)
-    if lots.is_empty():
-        return parts
-    had = lots.select(_KEY).join(parts.select(*_KEY, "sold"), on=_KEY, how="left", maintain_order="left")["sold"]
-    of_each = {name: lots[name].cast(pl.Float64).to_numpy() for name in SUMS}
-    now = (had.cast(pl.Float64).fill_null(0.0) / lots["quantity"].cast(pl.Float64)).to_numpy()
-    rest = parts.join(lots, on=_KEY, how="anti")
-    fixed = {name: float(rest[name].cast(pl.Float64).sum()) for name in SUMS}
-    row, step = int(lots["row"][0]), 1.0
-
-    def values(tries: Floats) -> Floats:
-        sums = {name: np.rint(tries @ of_each[name] + fixed[name]).astype(np.float64) for name in SUMS}
-        table = pl.DataFrame({"row": np.full(len(tries), row), **sums}).cast(dict.fromkeys(SUMS, pl.Int128))
-        return worth(table, tonight)["net_benefit"].cast(pl.Float64).to_numpy()
-
-    best = values(now[None, :])[0]
-    while step > _FINEST:
-        moves = np.concatenate([np.eye(now.size), -np.eye(now.size)]) * step
-        tries = np.clip(now + moves, 0.0, 1.0)
-        found = values(tries)
-        if found.max() > best:
-            best, now = found.max(), tries[int(found.argmax())]
-        else:
-            step /= 2
-    return pl.concat([rest, _shares(lots, now)])
-
-
-_FINEST = 2.0**-24
-"""Of a lot: the smallest step of a search that proves nothing."""
-
-
 def _enumerated(lots: pl.DataFrame, tonight: Tonight) -> Plan:
-    problems = _variants(lots)
-    some = lots.filter(pl.col("short") + pl.col("long") != 0)
-    apart = pl.col("is_special") & pl.col("tried")
-    costs, ordered = _curves(some.filter(~apart), problems.row)
-    found = maximise(problems.apart(), costs, tonight.outlook)
-    extra = problems.sums["cost"].astype(np.float64)
-    value = found.value - extra
-    best: dict[int, int] = {}
-    for problem, row in enumerate(problems.row.tolist()):
-        if row not in best or value[problem] > value[best[row]] + 1:
-            best[row] = problem
-    winners = np.array(list(best.values()), np.int64)
-    gap = np.array([(found.bound - extra)[problems.row == row].max() - value[best[row]] for row in best])
-    searched = set(lots.filter(pl.col("is_special") & (~pl.col("tried") | ~pl.col("is_indivisible")))["row"].to_list())
-    optimum = ["searched" if row in searched else "enumerated" for row in best]
-    parts = _made_up(ordered, problems.row[winners], found.short[winners], found.long[winners])
-    taken = [(problems.row[p], lot) for p in winners.tolist() for lot in problems.taken[p]]
-    whole = lots.join(
-        pl.DataFrame(taken, schema={"row": pl.Int64, "special": pl.String}, orient="row"),
-        left_on=["row", _special_key()], right_on=["row", "special"], how="semi",
-    ).with_columns(sold="quantity")  # fmt: skip
-    return Plan(pl.concat([parts, whole.select(parts.columns)]), _proofs(list(best), optimum, gap.tolist()))
+    """Lots free to choose."""
+    rows = lots["row"].unique().sort().to_numpy()
+    costs, ordered = _curves(lots.filter(pl.col("short") + pl.col("long") != 0), rows)
+    found = maximise(_nothing_beside(rows), costs, tonight.outlook)
+    parts = _made_up(ordered, rows, found.short, found.long)
+    return Plan(parts, _proofs(rows.tolist(), ["enumerated"] * rows.size, (found.bound - found.value).tolist()))
 
 
-def _special_key() -> pl.Expr:
-    return pl.concat_str("account_id", "lot_id", separator="\x1f")
-
-
-def _variants(lots: pl.DataFrame) -> _Problems:
-    """Every return with each subset of its special lots, if they are few; else with none set apart."""
-    apart = lots.filter(pl.col("is_special") & pl.col("tried")).with_columns(key=_special_key())
-    of: dict[int, list[dict[str, object]]] = {row: [] for row in lots["row"].unique().sort().to_list()}
-    for lot in apart.select("row", "key", *SUMS).to_dicts():
-        of[lot["row"]].append(lot)
-    row, taken, sums = [], [], []
-    for number, special in of.items():
-        for subset in product((False, True), repeat=len(special)):
-            chosen = [lot for lot, is_in in zip(special, subset, strict=True) if is_in]
-            row.append(number)
-            taken.append(tuple(str(lot["key"]) for lot in chosen))
-            sums.append([_cents(sum(int(str(lot[name])) for lot in chosen), name) for name in SUMS])
-    table = np.array(sums, np.int64).reshape(len(row), len(SUMS))
-    return _Problems(np.array(row, np.int64), {name: table[:, k] for k, name in enumerate(SUMS)}, taken)
-
-
-def _cents(amount: int, name: str) -> int:
-    divisor = _CENT * _MILLION if name == "cost" else _CENT
-    return (2 * amount + divisor) // (2 * divisor)
+def _nothing_beside(rows: Ints) -> Problems:
+    nothing = np.zeros(rows.size, np.int64)
+    return Problems(rows, nothing, nothing, nothing, nothing, nothing)
 
 
 def _curves(lots: pl.DataFrame, rows: Ints) -> tuple[Costs, pl.DataFrame]:
-    """The least cost of net losses of each problem, and the lots in that order with the loss before each (`before`)."""
+    """The least cost of net losses of each return, and the lots in that order with the loss before each (`before`)."""
     loss = pl.col("short") + pl.col("long")
     ordered = (
         lots.with_columns(
@@ -385,12 +278,8 @@ def _curves(lots: pl.DataFrame, rows: Ints) -> tuple[Costs, pl.DataFrame]:
     )
     ends = ordered.group_by("row", "side").agg(start=pl.col("at").min(), stop=pl.col("at").max() + 1)
     start, stop = np.zeros((rows.size, 4), np.int64), np.zeros((rows.size, 4), np.int64)
-    place: dict[int, list[int]] = {}
-    for problem, row in enumerate(rows.tolist()):
-        place.setdefault(row, []).append(problem)
-    for row, side, first, last in ends.iter_rows():
-        for problem in place[row]:
-            start[problem, side], stop[problem, side] = first, last
+    at = np.searchsorted(rows, ends["row"].to_numpy()), ends["side"].to_numpy()
+    start[at], stop[at] = ends["start"].to_numpy(), ends["stop"].to_numpy()
     columns = [ordered[name].cast(pl.Float64).to_numpy() for name in ("total", "spent", "rate")]
     return Costs(columns[0] / _CENT, columns[1] / _CENT, columns[2], start, stop), ordered
 
@@ -406,8 +295,10 @@ def _made_up(ordered: pl.DataFrame, rows: Ints, short: Ints, long: Ints) -> pl.D
         .otherwise(0)
     )
     some = some.filter(pl.col("need") > _CENT // 2)
-    units = zip(_units(some["quantity"]), some["need"], some["amount"], strict=True)
-    parts = [whole if need >= amount - _CENT else max(1, whole * need // amount) for whole, need, amount in units]
+    # a cent less is no reason to leave dust, but where that cent is dear to sell
+    dust = (_CENT / some["rate"].clip(lower_bound=1.0)).to_list()
+    units = zip(_units(some["quantity"]), some["need"], some["amount"], dust, strict=True)
+    parts = [whole if need >= amount - cent else max(1, whole * need // amount) for whole, need, amount, cent in units]
     return _cut(some, parts)
 
 
@@ -418,9 +309,11 @@ def _bound(lots: pl.DataFrame, tonight: Tonight) -> Plan:
     """Returns whose lots are not free to choose, one by one; the branches on as many threads as the machine has."""
     each = lots.partition_by("row", maintain_order=True) if lots.height else []
     few = [bool(of["is_indivisible"].all()) and of.height <= MOST_WHOLE for of in each]
+    view = tonight.outlook
     with ThreadPoolExecutor() as pool:
         found = pool.map(
-            lambda of: _branched(of, tonight), (of for of, small in zip(each, few, strict=True) if not small)
+            lambda of: branches.solve(_forced_lots(of), int(of["row"][0]), view),
+            (of for of, small in zip(each, few, strict=True) if not small),
         )
         plans = [
             _every_subset(of, tonight) if small else _solve(of, next(found), tonight)
@@ -431,36 +324,23 @@ def _bound(lots: pl.DataFrame, tonight: Tonight) -> Plan:
     return Plan(*(pl.concat(part) for part in zip(*plans, strict=True)))
 
 
-def _branched(lots: pl.DataFrame, tonight: Tonight) -> branches.Branched:
-    """The better of two: lots that move more than the two nets sold whole or not at all, where they are few, or as if plain.
-
-    Where they are whole in any case the first is the best there is.
-    """
-    row, view, special = int(lots["row"][0]), tonight.outlook, lots["is_special"]
-    ways = [] if _is_proved(lots) else [special & False]
-    ways += [special] if lots["tried"].all() else []
-    return max((branches.solve(_forced_lots(lots, way), row, view) for way in ways), key=lambda found: found.value)
-
-
-def _is_proved(lots: pl.DataFrame) -> bool:
-    return bool((~lots["is_special"] | (lots["is_indivisible"] & lots["tried"])).all())
-
-
 def _solve(lots: pl.DataFrame, found: branches.Branched, tonight: Tonight) -> Plan:
-    """One return as the branches say; by the program where they leave trades undecided; and what is near if unproved."""
+    """One return as the branches say; by the program where they leave trades that must reach a least value open."""
     parts, bound, optimum = _shares(lots, found.parts), found.bound, "branched"
     most = _value(parts, tonight)
-    if found.undecided:
+    if found.bound > found.value + branches.ENOUGH and (lots["minimum_trade"] > 0).any():
         other, limit = _programmed(lots, tonight, most)
         value = _value(other, tonight)
         bound, optimum = min(bound, limit), "milp"
         parts, most = (other, value) if value > most else (parts, most)
-    row = lots["row"][0]
-    if _is_proved(lots):
-        return Plan(parts, _proofs([row], [optimum], [max(0.0, bound - most)]))
-    if (lots["chain"] == _NO_CHAIN).all() and not ((lots["fixed_fee"] > 0) | (lots["minimum_trade"] > 0)).any():
-        parts = _nearby(parts, lots, tonight)
-    return Plan(parts, _proofs([row], ["searched"], [0.0]))
+    if (lots["is_collectible"] & ~_decided(lots)).any():
+        optimum = "searched"
+    return Plan(parts, _proofs([lots["row"][0]], [optimum], [bound - most]))
+
+
+def _decided(lots: pl.DataFrame) -> pl.Series:
+    """Collectibles that are sold whole or not at all, if they are few."""
+    return lots["is_collectible"] & lots["is_indivisible"] & (lots["is_collectible"].sum() <= MOST_DECIDED)
 
 
 def _every_subset(lots: pl.DataFrame, tonight: Tonight) -> Plan:
@@ -497,26 +377,25 @@ def _programmed(lots: pl.DataFrame, tonight: Tonight, known: float) -> tuple[pl.
 
     It takes lots that move more than the two nets as if they did not: then there is no bound.
     """
-    nothing = np.zeros(1, np.int64)
-    problem = _Problems(lots["row"].head(1).to_numpy(), dict.fromkeys(SUMS, nothing), [()])
-    costs, _ = _curves(lots.filter(pl.col("short") + pl.col("long") != 0), problem.row)
-    found = maximise(problem.apart(), costs, tonight.outlook, np.array([known]), told=True)
+    rows = lots["row"].head(1).to_numpy()
+    costs, _ = _curves(lots.filter(pl.col("short") + pl.col("long") != 0), rows)
+    found = maximise(_nothing_beside(rows), costs, tonight.outlook, np.array([known]), told=True)
     solved = forced.solve(_forced_lots(lots), found.cells[0], known)
-    bound = np.inf if lots["is_special"].any() else max(known, float(found.bound[0]), solved.bound)
+    is_plain = lots["is_collectible"].not_().all() and (lots["loss_basis"] == lots["gain_basis"]).all()
+    bound = max(known, float(found.bound[0]), solved.bound) if is_plain else np.inf
     if solved.parts is None:
         return _no_parts(lots), bound
     return _shares(lots, solved.parts), bound
 
 
-def _forced_lots(lots: pl.DataFrame, decided: pl.Series | None = None) -> forced.Lots:
+def _forced_lots(lots: pl.DataFrame) -> forced.Lots:
     def cents(name: str, divisor: int = _CENT) -> Floats:
         return lots[name].cast(pl.Float64).to_numpy() / divisor
 
     return forced.Lots(
         cents("short"), cents("long"), cents("collectible"), cents("given_up"), cents("collectible_given_up"),
         cents("proceeds"), cents("cost", _CENT * _MILLION), lots["is_indivisible"].to_numpy(),
-        np.zeros(lots.height, np.bool_) if decided is None else decided.to_numpy(), _trades(lots), cents("fixed_fee"),
-        cents("minimum_trade"), lots["chain"].to_numpy(), lots["place"].to_numpy(),
+        _decided(lots).to_numpy(), _trades(lots), cents("fixed_fee"), cents("minimum_trade"), lots["chain"].to_numpy(), lots["place"].to_numpy(),
     )  # fmt: skip
 
 

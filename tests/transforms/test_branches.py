@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 from schemas.inputs import PlatformCost
-from tests.transforms.harvest_cases import expectations, facts, holding, holdings, settings, tonight
+from tests.transforms.harvest_cases import accounts, expectations, facts, holding, holdings, settings, tonight
 from transforms import branches, cells, forced, harvest, valuation
 from transforms.valuation import Sales
 
@@ -105,9 +105,9 @@ def best_in_quarters(lots: list[dict[str, Any]], night: harvest.Tonight) -> int:
 
 @pytest.mark.parametrize("part", range(4))
 def test_no_set_of_quarters_is_better(monkeypatch, part):
-    """What is proved is not below the best of them by more than its gap; what is searched for seldom by a third of it."""
+    """What is chosen is not below the best of them by more than its gap, which is seldom above the rounding."""
     monkeypatch.setattr(harvest, "BROKER_YEAR", 2025)
-    proofs, missed = set(), []
+    proofs, gaps = set(), []
     for seed in range(part * CASES, (part + 1) * CASES):
         found, night = random_sale(seed)
         if found.is_empty():
@@ -117,15 +117,13 @@ def test_no_set_of_quarters_is_better(monkeypatch, part):
         best = best_in_quarters(lots, night)
         said = harvest.worth(plan.sold, night)["net_benefit"][-1] if plan.sold.height else 0
         ((optimum, gap),) = plan.proofs.select("optimum", "gap").rows()
-        if gap is None:
-            missed += [seed] if best - said > best // 3 + 1_000 else []
-        else:
-            assert best - said <= cells.NOISE + gap, seed
+        assert best - said <= cells.NOISE + gap, seed
+        gaps.append(gap)
         shares = dict(plan.sold.select("lot_id", pl.col("sold").cast(float) / pl.col("quantity").cast(float)).rows())
         assert may_be_sold(lots, [shares.get(lot["lot_id"], 0) for lot in lots], near=0.02), seed
         proofs.add(optimum)
-    assert proofs >= {"branched", "searched", "enumerated"}
-    assert len(missed) <= 2
+    assert proofs >= {"branched", "enumerated"}
+    assert np.mean(np.array(gaps) <= cells.NOISE) > 0.9
 
 
 def parents_and_children(of: Any, node: Any, depth: int) -> Any:
@@ -142,7 +140,8 @@ def problem_of(lots: Any, row: int, night: harvest.Tonight) -> Any:
     """A return as the branches take it."""
     sums = np.stack([lots.short, lots.long, lots.collectible, lots.given_up, lots.collectible_given_up], axis=1)
     chains = [np.flatnonzero(lots.chain == chain) for chain in np.unique(lots.chain[lots.chain >= 0])]
-    return branches._Return(lots, row, night.outlook, sums, chains, np.unique(lots.trade, return_index=True)[1])
+    opening = np.unique(lots.trade, return_index=True)[1]
+    return branches._Return(lots, row, night.outlook, sums, branches._beside(lots), chains, opening)
 
 
 def test_what_decides_more_never_promises_more(monkeypatch):
@@ -154,8 +153,7 @@ def test_what_decides_more_never_promises_more(monkeypatch):
         if found.is_empty():
             continue
         lots = harvest._with_sums(found).sort("chain", "place")
-        special = lots["is_collectible"] | (lots["loss_basis"] != lots["gain_basis"])
-        of = problem_of(harvest._forced_lots(lots, special), int(lots["row"][0]), night)
+        of = problem_of(harvest._forced_lots(lots), int(lots["row"][0]), night)
         for root in branches._roots(of):
             pairs += parents_and_children(of, root, 4)
     assert len(pairs) > 300
@@ -192,7 +190,7 @@ def test_the_bound_of_a_node_holds_where_gains_are_sold_in_any_case():
     parts += [np.where(np.arange(count) == 5, share, whole) for whole in parts for share in (0.25, 0.5, 0.55, 0.75)]
     for root in branches._roots(of):
         inside = [each for each in parts if (each >= root.low).all() and (each <= root.high).all()]
-        best = branches._best_of(of, branches.Branched(nothing, -np.inf, 0.0, undecided=False), inside)
+        best = branches._best_of(of, branches.Branched(nothing, -np.inf, 0.0), inside)
         assert branches._relaxed(of, root, -np.inf).bound >= best.value - cells.NOISE
 
 
@@ -263,3 +261,76 @@ def test_an_orders_envelope_is_never_above_what_its_beginnings_spend():
     assert lengths.tolist() == [5]
     assert np.allclose(slopes, [0.6])
     assert branches._envelope(np.zeros(1), np.zeros(1))[0].size == 0
+
+
+def test_gifts_with_two_bases_are_proved_by_halves(monkeypatch):
+    """Free to choose, in an order, and of trades that cost a fee: beside every set of quarters, and nearly all to the cent."""
+    monkeypatch.setattr(harvest, "BROKER_YEAR", 2025)
+    gaps, cut = [], 0
+    for seed in range(480, 900):
+        found, night = random_sale(seed)
+        if found.is_empty() or (found["loss_basis"] == found["gain_basis"]).all():
+            continue
+        plan = harvest.choose(found, night)
+        ((_, gap),) = plan.proofs.select("optimum", "gap").rows()
+        said = harvest.worth(plan.sold, night)["net_benefit"][-1] if plan.sold.height else 0
+        assert best_in_quarters(harvest._with_sums(found).to_dicts(), night) - said <= cells.NOISE + gap, seed
+        gaps.append(gap)
+        gifts = plan.sold.filter(pl.col("loss_basis") != pl.col("gain_basis"), pl.col("sold") < pl.col("quantity"))
+        cut += gifts.height > 0
+    assert len(gaps) > 80
+    assert cut > 5
+    assert np.mean(np.array(gaps) <= cells.NOISE) > 0.9
+
+
+def test_collectibles_that_are_many_or_can_be_cut_are_searched_without_a_proof():
+    """How a collectible moves the tax is not monotone, so each is decided in or out; of seven, or of parts, none is."""
+    night = tonight(ordinary=220_000, long_term=60_000)
+    for count, whole, optimum in ((6, True, "enumerated"), (7, True, "enumerated"), (1, False, "searched")):
+        lots = [
+            holding(f"l{place}", 2_000 + place, 9_000, "long", asset="ART", quantity=1, price=Decimal(9_000))
+            for place in range(count)
+        ]
+        found = harvest.for_sale(holdings(*lots), night, accounts(), facts(("ART", "nft", True, whole)), ["r"], 2025)
+        assert harvest.choose(found, night).proofs["optimum"].to_list() == [optimum]
+        found = harvest.for_sale(
+            holdings(*lots, holding("coin", 3_000, 4_000)), night, accounts(),
+            facts(("ART", "nft", True, whole), ("BTC", "coin", False, False)), ["r"], 2025,
+        )  # fmt: skip
+        ((how, gap),) = harvest.choose(found, night).proofs.select("optimum", "gap").rows()
+        assert (how, gap is None) == (("branched", False) if count == 6 else ("searched", True))
+
+
+def test_a_sale_whose_losses_are_no_whole_cents_can_be_programmed():
+    """100,000.7 cents of loss where the cells end at 100,000: the one sale worth making is found, and bounded."""
+    one = np.zeros(1)
+    lots = forced.Lots(
+        short=one + 100_000.7, long=one, collectible=one, given_up=one + 100_000.7, collectible_given_up=one,
+        value=one + 500_000, cost=one, indivisible=np.array([True]), decided=np.array([False]), trade=np.zeros(1, np.int64),
+        fixed=one + 10, least=one, chain=np.array([-1]), place=np.zeros(1, np.int64),
+    )  # fmt: skip
+    corners = np.array([[0, 100_000, 100_000]]), np.zeros((1, 3), np.int64), np.array([[0, 30_000, 30_000]])
+    solved = forced.solve(lots, cells.Cells(*corners), 5.0)
+    assert solved.parts is not None
+    assert solved.parts.tolist() == [1.0]
+    assert solved.bound == pytest.approx(29_990, abs=2)
+
+
+def test_a_trade_that_only_costs_is_left_out():
+    """By hand: a fee of 150 (75 each way) for a loss of one cent is not paid, whatever else is sold."""
+    fee = {
+        "default": PlatformCost(Decimal(0), Decimal(0)),
+        "dear": PlatformCost(Decimal(0), Decimal(0), fixed_fee=Decimal(75)),
+    }
+    night = tonight(
+        expectations(80_000, 0), settings(horizon_years=4, platforms=fee), ordinary=80_000, short_term=30_000
+    )
+    lots = holdings(
+        holding("large", 20_000, 5_000, account_id="a"), holding("crumb", Decimal("0.01"), 800, account_id="b"),
+        holding("other", 9_000, 3_000, account_id="a"),
+    )  # fmt: skip
+    found = harvest.for_sale(lots, night, accounts(("a", None, "self"), ("b", "dear", "self")), facts())
+    plan = harvest.choose(found, night)
+    assert "crumb" not in plan.sold["lot_id"].to_list()
+    assert plan.sold.height == 2
+    assert plan.proofs["gap"].to_list() <= [cells.NOISE]

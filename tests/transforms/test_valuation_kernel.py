@@ -103,10 +103,10 @@ def test_compiled_law_equals_the_law_of_arrays_to_the_cent(year):
     assert all((column != 0).sum() > COUNT / 20 for column in compared)
 
 
-@pytest.mark.parametrize("character", ["short_loss", "long_loss"])
+@pytest.mark.parametrize(("column", "sign"), [("short_loss", 1), ("long_loss", 1), ("basis_given_up", -1)])
 @pytest.mark.parametrize("year", [2013, 2017, 2022, 2024, 2026])
-def test_more_loss_for_the_same_basis_never_brings_less(year, character):
-    """What cells are left out by: over this year and ten later ones, in every state, but for the rounding of taxes."""
+def test_more_loss_for_the_same_basis_or_less_basis_never_brings_less(year, column, sign):
+    """What cells, and gifts, are bounded by: this year and ten later ones, in every state, but for the rounding of taxes."""
     firm = settings(horizon_years=10, holding_years=4, early_sale_chance=Decimal("0.3"))
     now, sales = random_rows(year, COUNT), random_sales(year)
     home = np.arange(COUNT) % (len(BOOK.states) + 1) - 1
@@ -114,7 +114,8 @@ def test_more_loss_for_the_same_basis_never_brings_less(year, character):
     less = valuation.evaluate(view, sales).net_benefit
     assert NOWHERE == -1
     for more in (1_00, 3_000_00, 50_000_00):
-        brings = valuation.evaluate(view, sales._replace(**{character: getattr(sales, character) + more})).net_benefit
+        better = sales._replace(**{column: getattr(sales, column) + sign * more})
+        brings = valuation.evaluate(view, better).net_benefit
         assert (brings - less).min() >= -cells.NOISE
         assert (brings > less).mean() > 0.1
 
