@@ -157,11 +157,6 @@ def test_trades_with_a_fixed_fee_or_a_minimum(regime):
     assert compare([random_problem(rng, 2025, gains=True) for _ in range(15)], REGIMES[regime]) == []
 
 
-def without_gifts(problems: Sequence[Problem]) -> list[Problem]:
-    """Their choice is proved."""
-    return [replace(each, lots=tuple(replace(lot, basis_given_up=None) for lot in each.lots)) for each in problems]
-
-
 def at_a_broker(*rows: tuple[str, str | None, str | None]) -> pl.DataFrame:
     """Accounts at a US broker that offers FIFO alone."""
     held = accounts(*((account, platform, "us_broker") for account, platform, _ in rows))
@@ -178,7 +173,7 @@ def test_every_regime_is_proved(monkeypatch, regime, year):
     monkeypatch.setattr(harvest, "BROKER_YEAR", year)
     rng = random.Random(f"proved{regime}{year}")
     rules, whole = REGIMES[regime], regime in {"fixed fee", "minimum trade"}
-    problems = without_gifts([random_problem(rng, year, gains=True, indivisible=whole) for _ in range(20)])
+    problems = [random_problem(rng, year, gains=True, indivisible=whole) for _ in range(20)]
     held = {"accounts": at_a_broker} if rules.forced else {}
     assert compare(problems, rules, **held) == []
     proofs = advise(problems, rules, **held).summary.filter(scenario="best", verdict="harvest")
@@ -192,7 +187,7 @@ def test_the_gap_holds_where_nodes_are_left_open(monkeypatch, regime):
     monkeypatch.setattr(harvest, "BROKER_YEAR", 2025)
     monkeypatch.setattr(branches, "MOST_NODES", 1)
     rng = random.Random(f"open{regime}")
-    problems = without_gifts([random_problem(rng, 2025, gains=True) for _ in range(20)])
+    problems = [random_problem(rng, 2025, gains=True) for _ in range(20)]
     held = {"accounts": at_a_broker} if REGIMES[regime].forced else {}
     assert compare(problems, REGIMES[regime], **held) == []
     proofs = advise(problems, REGIMES[regime], **held).summary.filter(scenario="best")
