@@ -1,7 +1,7 @@
 """Forced choices: lots in an order that a broker forces, trades with a fixed cost or a least size, units not divisible.
 
 One mixed-integer program a return, over the linear cells of its benefit (`cells`), with the proven bound of the solver:
-for trades of several lots that must reach a least value, which `branches` cannot decide.
+for trades that must reach a least value, where `branches` leave a gap.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Lots(NamedTuple):
     """The lots of one return that may be sold, arrays of one length; money in cents.
 
     `short` and `long` are the losses (gains negative), `collectible` is a part of `long`, `given_up` and
-    `collectible_given_up` are the basis given up. `decided`: sold whole or not at all, which is decided first. `trade` numbers the order that a lot would be sold in (an asset of an
+    `collectible_given_up` are the basis given up. `decided`: of the indivisible those decided first. `trade` numbers the order that a lot would be sold in (an asset of an
     account), `fixed` and `least` are the fixed cost of that trade and its least value. `chain` and `place`: lots of one chain are sold in the order of their places (-1: free).
     """
 
